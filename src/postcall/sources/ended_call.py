@@ -1,0 +1,96 @@
+"""The one shape in which every voice platform's report of an ended call enters Postcall."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+
+Role = Literal["agent", "customer", "system", "tool"]
+Direction = Literal["inbound", "outbound"]
+
+MAX_TURNS = 5_000
+MAX_TURN_CHARS = 20_000
+MAX_WAIT = timedelta(hours=1)
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """PostgreSQL stores neither NUL nor a lone surrogate; both become U+FFFD, so that nothing else is lost."""
+    return _UNSTORABLE.sub("�", text)
+
+
+def storable_json(value: Any) -> Any:
+    """`storable` for every string of a JSON value, keys included."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [storable_json(item) for item in value]
+    if isinstance(value, dict):
+        return {storable(str(key)): storable_json(item) for key, item in value.items()}
+    return value
+
+
+Text = Annotated[str, AfterValidator(storable)]
+Identifier = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(storable)]
+
+
+class Strict(BaseModel):
+    """A misspelt field is an error that names it, not a value that is silently lost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Turn(Strict):
+    role: Role
+    text: Annotated[Text, Field(max_length=MAX_TURN_CHARS)]
+    at: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="Seconds since the call's start.")
+
+
+class Variables(Strict):
+    """What is known beside the words, each in the namespace that says who knew it."""
+
+    pre_call: dict[str, Any] = Field(default_factory=dict, description="Given to the platform with the call.")
+    collected: dict[str, Any] = Field(default_factory=dict, description="Collected by the agent during the call.")
+    extracted: dict[str, Any] = Field(default_factory=dict, description="Extracted by the platform after it.")
+    action_results: dict[str, Any] = Field(
+        default_factory=dict, description="By tool or action name: what it answered during the call."
+    )
+
+    @field_validator("pre_call", "collected", "extracted", "action_results")
+    @classmethod
+    def _storable(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return storable_json(value)  # type: ignore[no-any-return]  # a dict in is a dict out
+
+
+class EndedCall(Strict):
+    """One ended phone call as a source reports it, whatever the platform."""
+
+    external_id: Identifier = Field(description="The platform's id of the call: the same id again is the same call.")
+    agent: Identifier | None = Field(default=None, description="The platform's id of the agent, or Postcall's.")
+    direction: Direction | None = None
+    customer_number: Annotated[Text, Field(max_length=64)] | None = None
+    agent_number: Annotated[Text, Field(max_length=64)] | None = None
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    end_reason: Annotated[Text, Field(max_length=255)] | None = None
+    connected: bool | None = Field(default=None, description="False: nobody was reached. Unset: judged by the words.")
+    final: bool = Field(default=True, description="False: a richer event follows; judged then, or at judge_after.")
+    judge_after: AwareDatetime | None = Field(
+        default=None, description="With final=false: when to judge if nothing richer came (default: two minutes)."
+    )
+    transcript: list[Turn] = Field(default_factory=list, max_length=MAX_TURNS)
+    variables: Variables = Field(default_factory=Variables)
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long the call took, where both ends are known."""
+        return self.ended_at - self.started_at if self.started_at and self.ended_at else None
+
+    def wait_until(self, now: datetime) -> datetime:
+        """When a call that is not final is judged at the latest."""
+        asked = self.judge_after or now + timedelta(minutes=2)
+        return max(now, min(asked, now + MAX_WAIT))
