@@ -69,7 +69,9 @@ class Variables(Strict):
 class EndedCall(Strict):
     """One ended phone call as a source reports it, whatever the platform."""
 
-    external_id: Identifier = Field(description="The platform's id of the call: the same id again is the same call.")
+    external_id: Identifier = Field(
+        description="The platform's id of the call: the same id again is the same call."
+    )
     agent: Identifier | None = Field(default=None, description="The platform's id of the agent, or Postcall's.")
     direction: Direction | None = None
     customer_number: Annotated[Text, Field(max_length=64)] | None = None
@@ -77,10 +79,13 @@ class EndedCall(Strict):
     started_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     end_reason: Annotated[Text, Field(max_length=255)] | None = None
-    connected: bool | None = Field(default=None, description="False: nobody was reached. Unset: judged by the words.")
+    connected: bool | None = Field(
+        default=None, description="False: nobody was reached. Unset: judged by the words."
+    )
     final: bool = Field(default=True, description="False: a richer event follows; judged then, or at judge_after.")
     judge_after: AwareDatetime | None = Field(
-        default=None, description="With final=false: when to judge if nothing richer came (default: two minutes)."
+        default=None,
+        description="With final=false: when to judge if nothing richer came (default: two minutes).",
     )
     transcript: list[Turn] = Field(default_factory=list, max_length=MAX_TURNS)
     variables: Variables = Field(default_factory=Variables)

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class Calls(AppConfig):
+    name = "postcall.calls"

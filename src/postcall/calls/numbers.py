@@ -1,0 +1,34 @@
+"""Phone numbers as people and platforms write them, made E.164."""
+
+from __future__ import annotations
+
+import phonenumbers
+from phonenumbers import NumberParseException
+
+
+def e164(written: str, region: str | None = None) -> str | None:
+    """`+14155550132` for any common spelling; None where it is no phone number.
+
+    `region` (ISO 3166, such as US) reads numbers written without a country code. A number is taken when it is
+    possible, not only when it is assigned: fictional 555 numbers and Twilio's test numbers are.
+    """
+    text = written.strip()
+    for scheme in ("tel:", "sip:", "sips:"):
+        text = text.removeprefix(scheme)
+    text = text.split("@")[0].split(";")[0]
+    if text.startswith("00"):
+        text = "+" + text[2:]
+    try:
+        number = phonenumbers.parse(text, None if text.startswith("+") else region)
+    except NumberParseException:
+        # Digits with their country code but without the plus are what some platforms send.
+        digits = "".join(filter(str.isdigit, text))
+        if region or not 11 <= len(digits) <= 15 or any(letter.isalpha() for letter in text):
+            return None
+        try:
+            number = phonenumbers.parse("+" + digits)
+        except NumberParseException:
+            return None
+    if number.extension or not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

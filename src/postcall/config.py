@@ -1,0 +1,224 @@
+"""What the environment says, read once, typed, and loud when it is wrong."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+_SECRETS = (
+    "DATABASE_URL",
+    "POSTCALL_SECRET_KEY",
+    "POSTCALL_API_KEY",
+    "POSTCALL_ADMIN_PASSWORD",
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_API_KEY_SECRET",
+)
+# Model providers' keys are read by pydantic-ai itself; only their _FILE variants are ours.
+_PROVIDER_SECRETS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY")
+
+
+class ConfigError(Exception):
+    """The environment is wrong; the message is one line that names the variable and the mend."""
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """`<NAME>_FILE`: the secret is that file's content, its last line break left out."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        name = str(field.validation_alias)
+        path = os.environ.get(f"{name}_FILE") if name in _SECRETS else None
+        return (read_secret(name, path) if path else None), name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {}
+        for field_name, field in self.settings_cls.model_fields.items():
+            value, key, _ = self.get_field_value(field, field_name)
+            if value is not None:
+                found[key] = value
+        return found
+
+
+def read_secret(name: str, path: str) -> str:
+    """The content of the file that `<name>_FILE` points at."""
+    try:
+        return Path(path).read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{name}_FILE: cannot read {path}: {getattr(error, 'strerror', None) or 'not text'}"
+        ) from error
+
+
+def env(name: str, default: Any = None) -> Any:
+    """A field that is read from exactly this variable."""
+    return Field(default=default, validation_alias=name)
+
+
+class Config(BaseSettings):
+    """The environment of CONTRACT: one attribute a variable."""
+
+    model_config = SettingsConfigDict(extra="ignore", case_sensitive=True, env_ignore_empty=True, frozen=True)
+
+    database_url: SecretStr | None = env("DATABASE_URL")
+    data_dir: Path | None = env("POSTCALL_DATA_DIR")
+    secret_key: SecretStr | None = env("POSTCALL_SECRET_KEY")
+    host: str = env("POSTCALL_HOST", "127.0.0.1")
+    port: int = Field(default=8000, validation_alias="POSTCALL_PORT", ge=1, le=65535)
+    public_url: str | None = env("POSTCALL_PUBLIC_URL")
+    allowed_hosts: CommaSeparated = env("POSTCALL_ALLOWED_HOSTS", ())
+    api_key: SecretStr | None = env("POSTCALL_API_KEY")
+    admin_email: str | None = env("POSTCALL_ADMIN_EMAIL")
+    admin_password: SecretStr | None = env("POSTCALL_ADMIN_PASSWORD")
+    judge_model: str = env("POSTCALL_JUDGE_MODEL", "offline")
+    reconcile_delays: CommaSeparated = env("POSTCALL_RECONCILE_DELAYS", ("30", "120", "300", "600"))
+    outbound_allow: CommaSeparated = env("POSTCALL_OUTBOUND_ALLOW", ())
+    log_format: Literal["console", "json"] | None = env("POSTCALL_LOG_FORMAT")
+    notify: bool = env("POSTCALL_NOTIFY", True)
+    worker_threads: int = Field(default=8, validation_alias="POSTCALL_WORKER_THREADS", ge=1, le=64)
+
+    twilio_account_sid: str | None = env("TWILIO_ACCOUNT_SID")
+    twilio_auth_token: SecretStr | None = env("TWILIO_AUTH_TOKEN")
+    twilio_api_key_sid: str | None = env("TWILIO_API_KEY_SID")
+    twilio_api_key_secret: SecretStr | None = env("TWILIO_API_KEY_SECRET")
+    twilio_from_number: str | None = env("TWILIO_FROM_NUMBER")
+    twilio_messaging_service_sid: str | None = env("TWILIO_MESSAGING_SERVICE_SID")
+    twilio_api_url: str = env("TWILIO_API_URL", "https://api.twilio.com")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        *args: PydanticBaseSettingsSource,
+        **sources: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return sources["env_settings"], SecretFiles(settings_cls)
+
+    @field_validator("allowed_hosts", "reconcile_delays", "outbound_allow", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("reconcile_delays")
+    @classmethod
+    def _seconds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or any(not re.fullmatch(r"\d+(\.\d+)?", part) for part in value):
+            raise ValueError("comma-separated seconds, such as 30,120,300,600")
+        return value
+
+    @field_validator("outbound_allow")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            ipaddress.ip_network(part, strict=False)
+        return value
+
+    @field_validator("public_url", "twilio_api_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("an address such as https://postcall.example.org")
+        return value.rstrip("/")
+
+    @field_validator("judge_model")
+    @classmethod
+    def _model_name(cls, value: str) -> str:
+        if value != "offline" and ":" not in value:
+            raise ValueError("`offline` or a pydantic-ai model name such as openai:gpt-5-mini")
+        return value
+
+    @field_validator("admin_email")
+    @classmethod
+    def _email(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+|[^@\s]+@localhost", value):
+            raise ValueError("an e-mail address")
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 20:
+            raise ValueError("at least 20 characters: it opens everything in the default workspace")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Config:
+        for here, there in (
+            ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"),
+            ("TWILIO_API_KEY_SID", "TWILIO_API_KEY_SECRET"),
+            ("POSTCALL_ADMIN_EMAIL", "POSTCALL_ADMIN_PASSWORD"),
+        ):
+            given = [getattr(self, name.removeprefix("POSTCALL_").lower()) is not None for name in (here, there)]
+            if any(given) and not all(given):
+                missing = there if given[0] else here
+                raise ValueError(f"{missing}: set it too; {here} and {there} belong together")
+        if self.twilio_account_sid and not (self.twilio_from_number or self.twilio_messaging_service_sid):
+            raise ValueError("TWILIO_FROM_NUMBER: set it or TWILIO_MESSAGING_SERVICE_SID, who the texts come from")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """The address under which Twilio and voice platforms reach us; no slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+    @property
+    def reconcile_after(self) -> tuple[float, ...]:
+        """Seconds after an ambiguous attempt at which Twilio's list is read."""
+        return tuple(float(part) for part in self.reconcile_delays)
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The newest first; older ones still decrypt."""
+        raw = self.secret_key.get_secret_value() if self.secret_key else ""
+        return tuple(part.strip() for part in raw.split(",") if part.strip())
+
+
+_KNOWN = {str(field.validation_alias) for field in Config.model_fields.values()}
+# Not settings of the service, but of the `postcall` processes among themselves.
+_INTERNAL = {"POSTCALL_SANDBOX_URL"}
+
+
+def _refuse_unknown() -> None:
+    known = _KNOWN | _INTERNAL | {f"{name}_FILE" for name in _SECRETS}
+    for name in sorted(os.environ):
+        if name.startswith("POSTCALL_") and name not in known:
+            raise ConfigError(f"{name}: there is no such setting; the README lists them all")
+    for name in (*_SECRETS, *_PROVIDER_SECRETS):
+        if os.environ.get(name) and os.environ.get(f"{name}_FILE"):
+            raise ConfigError(f"{name}: set it or {name}_FILE, not both")
+
+
+def _provider_secrets_from_files() -> None:
+    for name in _PROVIDER_SECRETS:
+        if path := os.environ.get(f"{name}_FILE"):
+            os.environ[name] = read_secret(name, path)
+            del os.environ[f"{name}_FILE"]
+
+
+@cache
+def config() -> Config:
+    """The environment, parsed once.
+
+    Raises ConfigError, one line, when a variable is unknown or its value is bad.
+    """
+    _refuse_unknown()
+    _provider_secrets_from_files()
+    try:
+        return Config()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = f"{first['loc'][0]}: " if first["loc"] else ""
+        raise ConfigError(where + first["msg"].removeprefix("Value error, ")) from None

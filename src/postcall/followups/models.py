@@ -1,0 +1,125 @@
+"""What one action did about one call, and who must not be texted."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from postcall.actions.models import Action, Attachment, Revision
+from postcall.calls.models import Call
+from postcall.ids import new_id
+from postcall.workspaces.models import Workspace
+
+
+class Reason(models.TextChoices):
+    """Why a follow-up sent nothing (yet). CONTRACT's list; each is shown in words by `reasons.py`."""
+
+    RULE_NOT_MET = "rule_not_met"
+    CONDITION_NOT_MET = "condition_not_met"
+    CONDITION_UNCLEAR = "condition_unclear"
+    JUDGE_FAILED = "judge_failed"
+    MISSING_INPUT = "missing_input"
+    UNMAPPED_INPUT = "unmapped_input"
+    UNSAFE_VALUE = "unsafe_value"
+    MESSAGE_TOO_LONG = "message_too_long"
+    NOT_CONNECTED = "not_connected"
+    VOICEMAIL = "voicemail"
+    NO_TRANSCRIPT = "no_transcript"
+    REDACTED = "redacted"
+    AGENT_UNKNOWN = "agent_unknown"
+    NO_RECIPIENT = "no_recipient"
+    INVALID_RECIPIENT = "invalid_recipient"
+    LANDLINE = "landline"
+    NUMBER_REFUSED = "number_refused"
+    OPTED_OUT = "opted_out"
+    ASKED_NOT_TO_BE_TEXTED = "asked_not_to_be_texted"
+    OUTSIDE_SEND_WINDOW = "outside_send_window"
+    FREQUENCY_CAP = "frequency_cap"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    COUNTRY_NOT_ALLOWED = "country_not_allowed"
+    SENDER_PAUSED = "sender_paused"
+    AWAITING_APPROVAL = "awaiting_approval"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    SHADOW = "shadow"
+    ATTACHMENT_OFF = "attachment_off"
+    MESSAGING_NOT_CONFIGURED = "messaging_not_configured"
+    SET_ASIDE = "set_aside"
+
+
+class FollowUp(models.Model):
+    """Exactly one per (call, action), always with a readable outcome.
+
+    `snapshot` holds what the attachment said when the call was first processed (`postcall.followups.snapshot`):
+    later edits of the attachment or the agent do not touch it. `detail` says the reason's particulars in one
+    plain sentence. `inputs` maps an input to {"value", "from", "turn"}. `body` is the filled text, also where
+    it was held or only shadowed.
+    """
+
+    class Outcome(models.TextChoices):
+        PENDING = "pending"
+        MESSAGE = "message"
+        SKIPPED = "skipped"
+        HELD = "held"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    call = models.ForeignKey(Call, models.CASCADE, related_name="follow_ups")
+    action = models.ForeignKey(Action, models.PROTECT, related_name="follow_ups")
+    revision = models.ForeignKey(Revision, models.PROTECT, related_name="+")
+    attachment = models.ForeignKey(Attachment, models.PROTECT, related_name="+")
+    snapshot = models.JSONField(default=dict)
+
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.PENDING.value)
+    reason = models.CharField(max_length=30, choices=Reason.choices, blank=True)
+    detail = models.TextField(blank=True)
+
+    result = models.CharField(max_length=10, blank=True, help_text="met, not_met or unclear; empty: not judged.")
+    confidence = models.FloatField(null=True)
+    verdict = models.JSONField(null=True, help_text="reason, evidence, judge, probability, likelier, usage")
+    inputs = models.JSONField(default=dict)
+    recipient = models.CharField(max_length=20, blank=True)
+    body = models.TextField(blank=True)
+
+    feedback_right = models.BooleanField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "follow_up"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["call", "action"], name="follow_up_once")
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["workspace", "outcome", "-id"], name="follow_up_outcome"),
+            models.Index(fields=["workspace", "reason", "-id"], name="follow_up_reason"),
+        ]
+
+
+class OptOut(models.Model):
+    """A number that must not be texted. `ended_at` set: START (or an operator) took it back."""
+
+    class Origin(models.TextChoices):
+        STOP = "stop"
+        SAID = "said"
+        OPERATOR = "operator"
+        TWILIO = "twilio"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="opt_outs")
+    number = models.CharField(max_length=20)
+    origin = models.CharField(max_length=10, choices=Origin.choices)
+    quote = models.TextField(blank=True, help_text="The words by which it was said, where there are any.")
+    call = models.ForeignKey(Call, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=10, choices=Origin.choices, blank=True)
+
+    class Meta:
+        db_table = "opt_out"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["workspace", "number"], condition=Q(ended_at=None), name="opt_out_once")
+        ]

@@ -1,0 +1,39 @@
+"""A connection to a voice platform: where its webhooks come in and how they are verified."""
+
+from __future__ import annotations
+
+import secrets
+from typing import ClassVar
+
+from django.db import models
+
+from postcall.ids import new_id
+from postcall.workspaces.encryption import EncryptedField
+from postcall.workspaces.models import Workspace
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(24)
+
+
+class Source(models.Model):
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="sources")
+    kind = models.CharField(max_length=20)
+    name = models.CharField(max_length=100)
+    token = models.CharField(max_length=64, unique=True, default=new_token)
+    auth = EncryptedField(blank=True, help_text="JSON, in the shape of the kind; empty: not verified.")
+    last_received_at = models.DateTimeField(null=True)
+    rejected_count = models.PositiveIntegerField(default=0)
+    last_rejected_reason = models.CharField(max_length=255, blank=True)
+    last_rejected_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "source"
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["workspace", "kind"], name="source_kind")]
+
+    def __str__(self) -> str:
+        return self.name

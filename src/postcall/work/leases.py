@@ -1,0 +1,90 @@
+"""Taking due rows, one worker at a time, by the database's clock.
+
+A worker that takes a row gets a lease and a new generation. Everything that it writes about the row goes through
+`settle`, which is conditional on that generation: a worker that overslept its lease writes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from django.db import connection
+from django.db.models import Q
+
+from postcall.work.models import Due
+
+# Beginnings of one piece of work without an end, before it is set aside as one that kills its worker.
+MAX_STARTS = 5
+
+Row = TypeVar("Row", bound=Due)
+
+
+class LostLease(Exception):
+    """Another worker has the row by now; whatever this one found out must not be written."""
+
+
+def database_now() -> datetime:
+    """The database's clock, in microseconds: the only one that leases are measured by."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]  # type: ignore[no-any-return]  # timestamptz
+
+
+def take(model: type[Row], limit: int, lease: timedelta) -> list[Row]:
+    """Takes at most `limit` due rows that nobody holds, the longest due first, each for `lease`.
+
+    Rows that another worker is taking this instant are passed over (SKIP LOCKED), never waited for.
+    """
+    table = model._meta.db_table
+    return list(
+        model._default_manager.raw(
+            f"""
+            UPDATE "{table}" SET lease_until = clock_timestamp() + %s, generation = generation + 1,
+                   starts = starts + 1
+            WHERE id IN (
+                SELECT id FROM "{table}"
+                WHERE due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())
+                ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
+            )
+            RETURNING *
+            """,  # noqa: S608  # the table's name is ours
+            [lease, limit],
+        )
+    )
+
+
+def settle(row: Due, *, due_at: datetime | None = None, **fields: Any) -> None:
+    """Ends this worker's hold on `row`: writes `fields` and when it is due next (None: no more).
+
+    Raises LostLease, and writes nothing, when another worker has taken the row since.
+    """
+    fields |= {"due_at": due_at, "lease_until": None, "starts": 0}
+    changed = type(row)._default_manager.filter(pk=row.pk, generation=row.generation).update(**fields)
+    if not changed:
+        raise LostLease(f"{row._meta.db_table} {row.pk}")
+    for name, value in fields.items():
+        setattr(row, name, value)
+
+
+def lock_held(row: Due) -> None:
+    """Locks `row` in this transaction, if this worker still holds it by generation; else raises LostLease."""
+    held = type(row)._default_manager.select_for_update().filter(pk=row.pk, generation=row.generation)
+    if not held.values_list("pk", flat=True).first():
+        raise LostLease(f"{row._meta.db_table} {row.pk}")
+
+
+def wake_up(model: type[Row], pk: Any, at: datetime) -> None:
+    """Makes a row due at `at`, or sooner where it already is, whoever holds it."""
+    model._default_manager.filter(Q(due_at__gt=at) | Q(due_at=None), pk=pk).update(due_at=at)
+
+
+def seconds_overdue(model: type[Row]) -> float:
+    """How long the longest-waiting due row has waited, in seconds; 0 when nothing waits."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT EXTRACT(EPOCH FROM clock_timestamp() - min(due_at)) FROM "{table}"
+                WHERE due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())"""  # noqa: S608
+        )
+        return float(cursor.fetchone()[0] or 0)
