@@ -1,0 +1,156 @@
+"""Storing an ended call: once, in one transaction with its being due, whatever is delivered twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from postcall.agents.models import Agent, ExternalId
+from postcall.calls.models import Call, RawPayload
+from postcall.calls.numbers import e164
+from postcall.sources.ended_call import EndedCall
+from postcall.sources.models import Source
+from postcall.work.wake import wake
+from postcall.workspaces.models import Workspace
+
+# Kinds whose senders may name an agent by Postcall's own id, or by any platform's.
+_OUR_KINDS = ("api", "generic")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of one delivery. `enriched`: the richer event of a call that was not final."""
+
+    call: Call
+    status: Literal["accepted", "enriched", "duplicate"]
+
+
+def find_agent(workspace: Workspace, source_kind: str, ref: str | None) -> Agent | None:
+    """The living agent that a platform calls `ref`: by (source kind, id), unique in the workspace.
+
+    Our own API and generic sources may also name Postcall's id, or an id that only one platform has.
+    """
+    if not ref:
+        return None
+    known = ExternalId.objects.filter(workspace=workspace, external_id=ref, live=True).select_related("agent")
+    if exact := known.filter(source_kind=source_kind).first():
+        return exact.agent
+    if source_kind not in _OUR_KINDS:
+        return None
+    agents = {row.agent_id: row.agent for row in known[:2]}
+    if len(agents) == 1:
+        return next(iter(agents.values()))
+    try:
+        own_id = UUID(ref)
+    except ValueError:
+        return None
+    return Agent.objects.filter(workspace=workspace, pk=own_id, deleted_at=None).first()
+
+
+@transaction.atomic
+def receive(workspace: Workspace, source: Source | None, source_kind: str, ended: EndedCall, raw: bytes) -> Receipt:
+    """Stores one ended call with its raw bytes and makes it due.
+
+    `source` None is the source `api`. The same external id again is a duplicate and changes nothing, except that
+    the first final report of a call that was not final enriches it.
+    """
+    now = timezone.now()
+    agent = find_agent(workspace, source_kind, ended.agent)
+    call = Call(
+        workspace=workspace,
+        source=source,
+        source_kind=source_kind,
+        external_id=ended.external_id,
+        received_at=now,
+        **_content(ended, agent),
+    )
+    _schedule(call, ended)
+    # The unique key is the deduplication: of two deliveries at the same instant one inserts, the other waits
+    # for its commit and then inserts nothing.
+    if not _insert(call):
+        return _again(workspace, source, ended, agent, raw)
+    _keep(call, raw)
+    if call.due_at is not None and call.due_at <= now:
+        wake("calls")
+    return Receipt(call, "accepted")
+
+
+def _content(ended: EndedCall, agent: Agent | None) -> dict[str, Any]:
+    region = agent.locale.partition("-")[2].upper() if agent and "-" in agent.locale else None
+    return {
+        "agent": agent,
+        "agent_ref": ended.agent or "",
+        "direction": ended.direction or "",
+        "customer_number": e164(ended.customer_number or "", region) or "",
+        "customer_number_raw": ended.customer_number or "",
+        "agent_number": e164(ended.agent_number or "", region) or ended.agent_number or "",
+        "started_at": ended.started_at,
+        "ended_at": ended.ended_at,
+        "end_reason": ended.end_reason or "",
+        "connected": ended.connected,
+        "transcript": [turn.model_dump(exclude_none=True) for turn in ended.transcript],
+        "variables": ended.variables.model_dump(),
+    }
+
+
+def _schedule(call: Call, ended: EndedCall) -> None:
+    """Due at once when final, else when the wait for a richer event is over; unassigned: not at all."""
+    now = timezone.now()
+    call.final = ended.final
+    call.judge_after = None if ended.final else ended.wait_until(now)
+    call.status = Call.Status.RECEIVED if call.agent else Call.Status.UNASSIGNED
+    call.due_at = (call.judge_after or now) if call.agent else None
+
+
+def _insert(call: Call) -> bool:
+    Call.objects.bulk_create([call], ignore_conflicts=True)
+    return Call.objects.filter(pk=call.pk).exists()
+
+
+def _again(
+    workspace: Workspace, source: Source | None, ended: EndedCall, agent: Agent | None, raw: bytes
+) -> Receipt:
+    call = Call.objects.select_for_update().get(workspace=workspace, source=source, external_id=ended.external_id)
+    if call.final or not ended.final:
+        return Receipt(call, "duplicate")
+    for name, value in _content(ended, agent or call.agent).items():
+        setattr(call, name, value)
+    _schedule(call, ended)
+    # A worker may hold the thin report this instant: a new generation makes it let go without a trace.
+    call.lease_until = None
+    call.generation += 1
+    call.starts = 0
+    call.save()
+    _keep(call, raw)
+    wake("calls")
+    return Receipt(call, "enriched")
+
+
+def _keep(call: Call, raw: bytes) -> None:
+    RawPayload.objects.create(received_at=timezone.now(), workspace=call.workspace, call=call, body=raw)
+
+
+@transaction.atomic
+def assign(call: Call, agent: Agent, *, follow_up: bool) -> Call:
+    """Gives an unassigned call its agent; `follow_up` False: for the log only, nothing is decided or sent.
+
+    Raises AlreadyAssigned when it has one.
+    """
+    call = Call.objects.select_for_update().get(pk=call.pk)
+    if call.status != Call.Status.UNASSIGNED:
+        raise AlreadyAssigned("this call already has its agent")
+    call.agent = agent
+    call.status = Call.Status.RECEIVED if follow_up else Call.Status.DONE
+    call.due_at = max(call.judge_after or timezone.now(), timezone.now()) if follow_up else None
+    call.save(update_fields=["agent", "status", "due_at"])
+    if follow_up:
+        wake("calls")
+    return call
+
+
+class AlreadyAssigned(Exception):
+    """Only an unassigned call can be assigned."""
