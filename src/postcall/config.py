@@ -188,7 +188,7 @@ class Config(BaseSettings):
 
 _KNOWN = {str(field.validation_alias) for field in Config.model_fields.values()}
 # Not settings of the service, but of the `postcall` processes among themselves.
-_INTERNAL = {"POSTCALL_SANDBOX_URL"}
+_INTERNAL = {"POSTCALL_SANDBOX_URL", "POSTCALL_EMBEDDED_DATA_DIR", "POSTCALL_PARENT_PIPE"}
 
 
 def _refuse_unknown() -> None:

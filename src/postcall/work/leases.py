@@ -40,8 +40,8 @@ def take(model: type[Row], limit: int, lease: timedelta) -> list[Row]:
     return list(
         model._default_manager.raw(
             f"""
-            UPDATE "{table}" SET lease_until = clock_timestamp() + %s, generation = generation + 1,
-                   starts = starts + 1
+            UPDATE "{table}" SET lease_until = clock_timestamp() + make_interval(secs => %s),
+                   generation = generation + 1, starts = starts + 1
             WHERE id IN (
                 SELECT id FROM "{table}"
                 WHERE due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())
@@ -49,9 +49,22 @@ def take(model: type[Row], limit: int, lease: timedelta) -> list[Row]:
             )
             RETURNING *
             """,  # noqa: S608  # the table's name is ours
-            [lease, limit],
+            [lease.total_seconds(), limit],
         )
     )
+
+
+def renew(model: type[Due], rows: list[Any], lease: timedelta) -> None:
+    """Prolongs the leases of `rows`, each only while this worker still holds it by generation."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""UPDATE "{table}" SET lease_until = clock_timestamp() + make_interval(secs => %s)
+                FROM unnest(%s::uuid[], %s::int[]) AS mine(id, generation)
+                WHERE "{table}".id = mine.id AND "{table}".generation = mine.generation
+                  AND lease_until IS NOT NULL""",  # noqa: S608  # the table's name is ours
+            [lease.total_seconds(), [row.pk for row in rows], [row.generation for row in rows]],
+        )
 
 
 def settle(row: Due, *, due_at: datetime | None = None, **fields: Any) -> None:

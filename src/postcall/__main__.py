@@ -1,0 +1,5 @@
+"""`python -m postcall` is the `postcall` command."""
+
+from postcall.cli import main
+
+main()

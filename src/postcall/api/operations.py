@@ -1,0 +1,72 @@
+"""What those who run the service look at: is the process alive, is the whole ready, and its numbers."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.db.utils import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from postcall.calls.models import Call
+from postcall.messages.models import Attempt, Message
+from postcall.work.leases import seconds_overdue
+from postcall.work.seen import seen_lately
+
+# A queue that has waited longer than this is not being worked.
+LATE_S = 120.0
+
+
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """This process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(_request: HttpRequest) -> HttpResponse:
+    """The database answers, a worker was seen lately, and nothing that is due waits too long; else 503."""
+    checks = {"database": "ok", "worker": "ok", "queue": "ok"}
+    try:
+        if not seen_lately():
+            checks["worker"] = "none seen lately: start `postcall worker`"
+        waited = max(seconds_overdue(model) for model in (Call, Message, Attempt))
+        if waited > LATE_S:
+            checks["queue"] = f"the oldest due row has waited {waited:.0f} s"
+    except (DatabaseError, InterfaceError) as error:
+        connection.close()
+        checks["database"] = str(error).strip().splitlines()[0]
+    ready = all(value == "ok" for value in checks.values())
+    return JsonResponse({"status": "ok" if ready else "not ready", "checks": checks}, status=200 if ready else 503)
+
+
+def metrics(_request: HttpRequest) -> HttpResponse:
+    """Prometheus's text format, read from the database: the same whichever web process is asked."""
+    registry = CollectorRegistry()
+    due = Gauge("postcall_due_seconds", "How long the oldest due row has waited.", ["lane"], registry=registry)
+    for lane, model in (("calls", Call), ("messages", Message), ("attempts", Attempt)):
+        due.labels(lane).set(seconds_overdue(model))
+    _counts(
+        registry, "postcall_calls", "Calls, by status.", "status", "SELECT status, count(*) FROM call GROUP BY 1"
+    )
+    _counts(
+        registry,
+        "postcall_follow_ups",
+        "Follow-ups, by outcome.",
+        "outcome",
+        "SELECT outcome, count(*) FROM follow_up GROUP BY 1",
+    )
+    _counts(
+        registry,
+        "postcall_messages",
+        "Messages, by status.",
+        "status",
+        "SELECT status, count(*) FROM message GROUP BY 1",
+    )
+    Gauge("postcall_worker_seen", "1 when a worker was seen lately.", registry=registry).set(seen_lately())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _counts(registry: CollectorRegistry, name: str, text: str, label: str, sql: str) -> None:
+    gauge = Gauge(name, text, [label], registry=registry)
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        for value, count in cursor.fetchall():
+            gauge.labels(value).set(count)

@@ -1,0 +1,349 @@
+"""`postcall ingest` and `postcall sample`: putting recorded calls through."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from postcall.cli.environment import data_dir, prepared
+from postcall.cli.output import err, fail, note, out, print_json
+from postcall.cli.people import AsJson, InWorkspace, workspace_named
+from postcall.cli.up import local_url
+
+if TYPE_CHECKING:
+    from postcall.calls.models import Call
+    from postcall.workspaces.models import Workspace
+
+DECIDED_S = 180.0
+
+
+def bar() -> Progress:
+    """A progress bar on standard error, so that output stays a program's."""
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err
+    )
+
+
+def ingest(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="CALL.json…", help="Files, JSONL files, or folders of them.")
+    ],
+    source: Annotated[str, typer.Option(help="The platform whose form they have.")] = "api",
+    agent: Annotated[
+        str | None, typer.Option(help="Give every call to this agent: its id, name or external id.")
+    ] = None,
+    in_workspace: InWorkspace = "Default",
+    wait: Annotated[
+        bool, typer.Option(help="Wait until workers have decided them, and count the outcomes.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Put recorded calls through, as if their platform had just sent them. A call already known is not repeated."""
+    with prepared():
+        from postcall.calls.receive import receive
+
+        tenant = workspace_named(in_workspace)
+        parse = _parser(source)
+        agent_ref = _agent_ref(tenant, agent) if agent else None
+        found = list(_payloads(files))
+        if not found:
+            raise fail("no calls found: give .json or .jsonl files, or folders that hold them")
+        counts: Counter[str] = Counter()
+        ids: list[UUID] = []
+        problems: list[str] = []
+        with bar() as progress:
+            for where, raw in progress.track(found, description="Receiving"):
+                try:
+                    ended = parse(raw)
+                except ValueError as error:
+                    problems.append(f"{where}: {error}")
+                    continue
+                if ended is None:
+                    counts["ignored"] += 1
+                    continue
+                if agent_ref:
+                    ended = ended.model_copy(update={"agent": agent_ref})
+                receipt = receive(tenant, None, "api" if agent_ref else source, ended, raw)
+                counts[receipt.status] += 1
+                ids.append(receipt.call.pk)
+        outcomes = _outcomes(ids, wait)
+        if as_json:
+            print_json({"received": counts, "problems": problems, "outcomes": outcomes})
+        else:
+            _print_counts(counts, outcomes)
+        for problem in problems[:20]:
+            err.print(f"[red]refused[/red] {problem}", highlight=False)
+        if problems:
+            raise fail(f"{len(problems)} of {len(found)} could not be read; the others are stored")
+
+
+def _parser(source: str) -> Any:
+    """Parses one payload of a platform into an EndedCall; None for events that are not used."""
+    from pydantic import ValidationError
+
+    from postcall.sources.ended_call import EndedCall
+    from postcall.sources.kinds import KINDS
+
+    def own(raw: bytes) -> EndedCall:
+        try:
+            return EndedCall.model_validate_json(raw)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}") from None
+
+    if source == "api":
+        return own
+    kind = KINDS.get(source)
+    if kind is None:
+        raise fail(f"--source: there is no “{source}”; there are: api, {', '.join(sorted(KINDS))}")
+
+    def of_kind(raw: bytes) -> EndedCall | None:
+        parsed = kind.parse(raw)
+        return parsed if isinstance(parsed, EndedCall) else None
+
+    return of_kind
+
+
+def _agent_ref(tenant: Workspace, agent: str) -> str:
+    from postcall.agents.models import Agent
+    from postcall.calls.receive import find_agent
+
+    named = (
+        find_agent(tenant, "api", agent)
+        or Agent.objects.filter(workspace=tenant, name__iexact=agent, deleted_at=None).first()
+    )
+    if named is None:
+        known = ", ".join(
+            Agent.objects.filter(workspace=tenant, deleted_at=None).values_list("name", flat=True)[:20]
+        )
+        raise fail(f"--agent: there is no “{agent}” in {tenant.name}; there are: {known or 'none yet'}")
+    return str(named.pk)
+
+
+def _payloads(files: list[Path]) -> Iterator[tuple[str, bytes]]:
+    for path in files:
+        if path.is_dir():
+            yield from _payloads(sorted([*path.glob("*.json"), *path.glob("*.jsonl")]))
+            continue
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise fail(f"{path}: {error.strerror}") from None
+        if path.suffix == ".jsonl":
+            for number, line in enumerate(content.splitlines(), 1):
+                if line.strip():
+                    yield f"{path} line {number}", line
+        else:
+            yield str(path), content
+
+
+def _outcomes(ids: list[UUID], wait: bool) -> dict[str, int]:
+    """Counts of outcomes and reasons of these calls' follow-ups, once all are decided."""
+    from postcall.calls.models import Call
+    from postcall.followups.models import FollowUp
+    from postcall.work.seen import seen_lately
+
+    if wait and not seen_lately():
+        note("No worker is running: the calls are stored and wait for `postcall up` or `postcall worker`.")
+    elif wait:
+        with bar() as progress:
+            task = progress.add_task("Deciding", total=len(ids))
+            deadline = time.monotonic() + DECIDED_S
+            while time.monotonic() < deadline:
+                done = Call.objects.filter(pk__in=ids, status__in=("done", "unassigned")).count()
+                if done > progress.tasks[task].completed:
+                    deadline = time.monotonic() + DECIDED_S  # as long as it moves
+                progress.update(task, completed=done)
+                if done == len(ids):
+                    break
+                time.sleep(0.2)
+    counts: Counter[str] = Counter()
+    for outcome, reason in FollowUp.objects.filter(call_id__in=ids).values_list("outcome", "reason"):
+        counts[f"{outcome}: {reason}" if reason else outcome] += 1
+    if unassigned := Call.objects.filter(pk__in=ids, status="unassigned").count():
+        counts["unassigned calls (their agent is unknown)"] = unassigned
+    return dict(counts.most_common())
+
+
+def _print_counts(counts: Counter[str], outcomes: dict[str, int]) -> None:
+    table = Table("", "calls", title="Received")
+    for status, count in counts.most_common():
+        table.add_row(status, str(count))
+    out.print(table)
+    if outcomes:
+        table = Table("outcome", "follow-ups", title="What became of them")
+        for name, count in outcomes.items():
+            table.add_row(name, str(count))
+        out.print(table)
+
+
+def sample(as_json: AsJson = False) -> None:
+    """Set up the sample workspace and put its calls through a running Postcall, once; show what became of them."""
+    with prepared():
+        from postcall.bootstrap import sample_workspace
+
+        tenant, api_key = sample_workspace(_sample_key())
+        with_api = _Api(local_url(), api_key)
+        _set_up(with_api)
+        fresh = _put_through(with_api, tenant)
+        rows = _sample_rows(tenant)
+    if as_json:
+        print_json(rows)
+        return
+    if not fresh:
+        note("The sample calls were put through before; nothing was repeated.")
+    _print_samples(rows)
+
+
+def _sample_key() -> str:
+    from postcall.database import embedded
+
+    return embedded.generated_secret(data_dir(), "sample-api-key", lambda: f"pc_{secrets.token_urlsafe(32)}")
+
+
+class _Api:
+    """The REST API as any program uses it."""
+
+    def __init__(self, base_url: str, key: str) -> None:
+        self._base_url = f"{base_url}/api/v1"
+        self._key = key
+
+    def get(self, path: str) -> Any:
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, body: object) -> Any:
+        return self._ask("POST", path, body)
+
+    def _ask(self, method: str, path: str, body: object) -> Any:
+        request = urllib.request.Request(
+            self._base_url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise fail(f"{method} {path}: {error.code} {error.read().decode(errors='replace')[:500]}") from None
+        except OSError as error:
+            raise fail(
+                f"Postcall does not answer at {self._base_url}: {error}; start it with `postcall up`"
+            ) from None
+
+
+def _set_up(api: _Api) -> None:
+    """Makes what is missing of the sample workspace's agents, actions and attachments."""
+    from postcall.samples import load_workspace
+
+    samples = load_workspace()
+    agents = {agent["name"]: agent["id"] for agent in api.get("/agents?limit=100")["items"]}
+    actions = {action["name"]: action["id"] for action in api.get("/actions?limit=100")["items"]}
+    agent_ids, action_ids = {}, {}
+    for agent in samples.agents:
+        name = str(agent.body["name"])
+        agent_ids[agent.key] = agents.get(name) or api.post("/agents", agent.body)["id"]
+    for action in samples.actions:
+        name = str(action.body["name"])
+        action_ids[action.key] = actions.get(name) or api.post("/actions", action.body)["id"]
+    for key, agent_id in agent_ids.items():
+        attached = {row["action_id"] for row in api.get(f"/agents/{agent_id}/attachments?limit=100")["items"]}
+        for attachment in samples.attachments:
+            if attachment.agent == key and action_ids[attachment.action] not in attached:
+                api.post(
+                    f"/agents/{agent_id}/attachments",
+                    attachment.body | {"action_id": action_ids[attachment.action]},
+                )
+
+
+def _put_through(api: _Api, tenant: Workspace) -> bool:
+    """Posts the sample calls that are not there yet and waits until all texts have moved; False: none was new."""
+    from django.utils import timezone
+
+    from postcall.calls.models import Call
+    from postcall.messages.models import Message
+    from postcall.samples import load_calls
+
+    known = set(Call.objects.filter(workspace=tenant).values_list("external_id", flat=True))
+    fresh = [call for call in load_calls(timezone.now()) if call.call.external_id not in known]
+    calls = Call.objects.filter(workspace=tenant, external_id__startswith="sample-")
+    unsettled = Message.objects.filter(
+        workspace=tenant, status__in=("queued", "sending", "accepted", "sent", "unconfirmed")
+    )
+    with bar() as progress:
+        for call in progress.track(fresh, description="Sample calls come in"):
+            api.post("/calls", call.body)
+        task = progress.add_task("Judged, sent, delivered", total=calls.count())
+        deadline = time.monotonic() + DECIDED_S
+        while time.monotonic() < deadline:
+            done = calls.filter(status__in=("done", "unassigned")).count()
+            waiting = unsettled.count() if fresh else 0
+            progress.update(task, completed=max(0, done - waiting))
+            if done == calls.count() and not waiting:
+                break
+            time.sleep(0.1)
+    return bool(fresh)
+
+
+def _sample_rows(tenant: Workspace) -> list[dict[str, Any]]:
+    from postcall.calls.models import Call
+
+    calls = Call.objects.filter(workspace=tenant, external_id__startswith="sample-").order_by("started_at", "id")
+    related = calls.select_related("agent").prefetch_related("follow_ups__action", "follow_ups__message")
+    return [row for call in related for row in _rows_of(call)]
+
+
+def _rows_of(call: Call) -> list[dict[str, Any]]:
+    base = {"call": call.external_id.removeprefix("sample-"), "agent": call.agent.name if call.agent else None}
+    follow_ups = list(call.follow_ups.all())
+    if not follow_ups:
+        why = "agent_unknown" if call.status == "unassigned" else None
+        return [base | {"action": None, "outcome": call.status, "why": why, "status": None, "text": None}]
+    rows = []
+    for follow_up in follow_ups:
+        message = getattr(follow_up, "message", None)
+        rows.append(
+            base
+            | {
+                "action": follow_up.action.name,
+                "outcome": follow_up.outcome,
+                "why": follow_up.reason or follow_up.result or None,
+                "status": message.status if message else None,
+                "text": follow_up.body or None,
+            }
+        )
+    return rows
+
+
+_STYLES = {"message": "green", "held": "yellow", "skipped": "dim", "unassigned": "yellow"}
+
+
+def _print_samples(rows: list[dict[str, Any]]) -> None:
+    table = Table("Call", "Action", "Outcome", "Why", "Text", title="What became of the sample calls", expand=True)
+    last = None
+    for row in rows:
+        if last is not None and row["call"] != last:
+            table.add_section()
+        style = _STYLES.get(row["outcome"], "")
+        status = f" [{row['status']}]" if row["status"] else ""
+        table.add_row(
+            row["call"] if row["call"] != last else "",
+            row["action"] or "",
+            f"[{style}]{row['outcome']}[/]" if style else row["outcome"],
+            row["why"] or "",
+            (row["text"] or "") + status.replace("[", "\\["),
+        )
+        last = row["call"]
+    out.print(table)

@@ -1,0 +1,84 @@
+"""What a command needs around it: a database that answers, secrets, and Django set up on both."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from postcall.config import ConfigError, config
+from postcall.database import embedded
+
+EMBEDDED = "POSTCALL_EMBEDDED_DATA_DIR"
+
+
+def data_dir() -> Path:
+    """Where the embedded database, the sandbox's messages and generated secrets live."""
+    return config().data_dir or embedded.default_data_dir()
+
+
+@contextmanager
+def database() -> Iterator[None]:
+    """A running database, named in this process's environment: DATABASE_URL's, else the embedded one, which is
+    joined where it runs and stopped again by whoever leaves it last."""
+    if config().database_url is not None:
+        if not config().secret_keys:
+            raise ConfigError(
+                "POSTCALL_SECRET_KEY: needed with DATABASE_URL; make one with "
+                "`python3 -c 'import secrets; print(secrets.token_urlsafe(48))'` and keep it"
+            )
+        yield
+        return
+    with embedded.running(data_dir()) as url:
+        os.environ["DATABASE_URL"] = url
+        os.environ[EMBEDDED] = str(data_dir())
+        if not config().secret_keys:
+            os.environ["POSTCALL_SECRET_KEY"] = embedded.generated_secret(
+                data_dir(), "secret-key", lambda: secrets.token_urlsafe(48)
+            )
+        config.cache_clear()
+        try:
+            yield
+        finally:
+            close_connections()
+
+
+def close_connections() -> None:
+    """Lets the embedded server stop without waiting for us."""
+    from django.conf import settings
+
+    if settings.configured:
+        from django.db import connections
+
+        connections.close_all()
+
+
+@contextmanager
+def django() -> Iterator[None]:
+    """A running database and Django on it."""
+    with database():
+        import django as framework
+
+        os.environ["DJANGO_SETTINGS_MODULE"] = "postcall.settings"
+        framework.setup()
+        yield
+
+
+def sign_in_password() -> str | None:
+    """The password of owner@localhost: made once for the embedded database; None with DATABASE_URL."""
+    folder = os.environ.get(EMBEDDED)
+    if not folder:
+        return None
+    return embedded.generated_secret(Path(folder), "sign-in-password", lambda: secrets.token_urlsafe(12))
+
+
+@contextmanager
+def prepared() -> Iterator[None]:
+    """As `django`, with all tables and the default workspace in place."""
+    with django():
+        from postcall.bootstrap import prepare
+
+        prepare(sign_in_password())
+        yield

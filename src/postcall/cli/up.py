@@ -1,0 +1,163 @@
+"""`postcall up`: database, migrations, web, workers and the Twilio stand-in, in one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from typing import Annotated
+
+import typer
+from rich.panel import Panel
+
+from postcall.cli.environment import EMBEDDED, data_dir, database, sign_in_password
+from postcall.cli.output import err, fail, note
+from postcall.cli.processes import Part, Whole
+from postcall.config import ConfigError, config
+
+READY_S = 120.0
+
+
+def up(
+    host: Annotated[str | None, typer.Option(help="Where to listen. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="[default: 8000]")] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Add the sample workspace and put its calls through.")
+    ] = False,
+) -> None:
+    """Run everything on this machine: database (embedded unless DATABASE_URL), migrations, web and workers.
+
+    Stop with Ctrl-C.
+    """
+    if host is not None:
+        os.environ["POSTCALL_HOST"] = host
+    if port is not None:
+        os.environ["POSTCALL_PORT"] = str(port)
+    environment = config()
+    _refuse_taken_port(environment.host, environment.port)
+    whole = Whole([])
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: whole.stopping.set())
+    note("Starting the database…" if environment.database_url is None else "Reaching the database…")
+    with database():
+        _run_once("migrate")
+        whole.parts = _parts(sample)
+        whole.start()
+        try:
+            if _answers(whole):
+                if sample and not whole.stopping.is_set():
+                    _put_samples_through(whole)
+                if not whole.stopping.is_set():
+                    _welcome(sample)
+                    whole.watch()
+            note("Stopping…")
+        finally:
+            whole.stop()
+    note("Stopped. Nothing is left running.")
+
+
+def _parts(sample: bool) -> list[Part]:
+    parts = [Part("The web process", ["web"]), Part("The worker", ["worker"])]
+    if sample or config().twilio_account_sid is None:
+        port = _free_port()
+        os.environ["POSTCALL_SANDBOX_URL"] = f"http://127.0.0.1:{port}"
+        state = data_dir() / "sandbox.sqlite3"
+        parts.append(Part("The Twilio sandbox", ["sandbox", "--port", str(port), "--state", str(state)]))
+    return parts
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigError(
+                f"POSTCALL_PORT: cannot listen on {host} port {port} ({error.strerror}); "
+                "choose another with --port or POSTCALL_PORT"
+            ) from None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _run_once(*arguments: str) -> None:
+    """Runs one command to its end; its error is ours."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "postcall", *arguments], stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    if finished.returncode:
+        raise typer.Exit(finished.returncode)
+
+
+def local_url() -> str:
+    """Where this machine reaches the web process, whatever the public address is."""
+    environment = config()
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(environment.host, environment.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{environment.port}"
+
+
+def _answers(whole: Whole) -> bool:
+    """Waits until the web process and a worker are ready; False when told to stop meanwhile."""
+    deadline = time.monotonic() + READY_S
+    while not whole.stopping.is_set():
+        try:
+            with urllib.request.urlopen(f"{local_url()}/readyz", timeout=5):
+                return True
+        except (urllib.error.URLError, OSError):
+            pass
+        if any(part.dead for part in whole.parts):
+            dead = next(part.name for part in whole.parts if part.dead)
+            raise fail(f"{dead} did not start; what it said stands above")
+        if time.monotonic() > deadline:
+            raise fail(f"the web process does not answer at {local_url()} after {READY_S:.0f} s")
+        time.sleep(0.1)
+    return False
+
+
+def _put_samples_through(whole: Whole) -> None:
+    samples = subprocess.Popen(
+        [sys.executable, "-m", "postcall", "sample"], stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    while samples.poll() is None:
+        if whole.stopping.wait(0.1):
+            samples.terminate()
+            samples.wait()
+            return
+    if samples.returncode:
+        note("The sample calls were not all put through; `postcall sample` tries again.")
+
+
+def _welcome(sample: bool) -> None:
+    lines = [f"Dashboard  [bold]{config().base_url}/[/bold]"]
+    password = sign_in_password()
+    if config().admin_email:
+        lines.append(f"Sign in    {config().admin_email}, with the password of POSTCALL_ADMIN_PASSWORD")
+    elif password:
+        lines.append(f"Sign in    [bold]owner@localhost[/bold]   password [bold]{password}[/bold]")
+    else:
+        lines.append("Sign in    make an owner with `postcall user create EMAIL`")
+    lines.append(f"API        {config().base_url}/api/v1/docs   (a key: `postcall key create`)")
+    if os.environ.get(EMBEDDED):
+        lines.append(f"Data       {data_dir()}")
+    if config().twilio_account_sid is None:
+        lines.append(
+            "Texts      go to the built-in sandbox: none leaves this machine. Set TWILIO_… to send for real"
+        )
+    elif sample:
+        lines.append(
+            "Texts      leave through your Twilio account; those of the sample workspace through the sandbox"
+        )
+    err.print(
+        Panel("\n".join(lines), title="Postcall is running", subtitle="Ctrl-C stops it", expand=False),
+        highlight=False,
+    )

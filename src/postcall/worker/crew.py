@@ -1,0 +1,129 @@
+"""Threads that work one lane."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+
+from postcall.work.leases import MAX_STARTS, LostLease, database_now, renew
+from postcall.work.models import Due
+from postcall.worker.lanes import Lane
+
+log = structlog.get_logger("postcall.worker")
+
+# A thread that has had nothing to do for so long gives its database connection back.
+IDLE_S = 20.0
+
+
+class Crew:
+    """Works the rows of one lane in threads that start when there is work and end when there is none.
+
+    `pass_on` takes what a row's work handed over to another lane; `freed` is told whenever a thread has room.
+    """
+
+    def __init__(self, lane: Lane, pass_on: Callable[[str, Due], None], freed: Callable[[], None]) -> None:
+        self.lane = lane
+        self._pass_on = pass_on
+        self._freed = freed
+        self._queue: queue.SimpleQueue[Due | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+        self._in_hand: dict[Any, Due] = {}
+        self._stopped = False
+
+    def room(self) -> int:
+        """How many more rows could be begun at once."""
+        with self._lock:
+            return max(0, self.lane.threads - len(self._in_hand))
+
+    def begin(self, row: Due) -> None:
+        """Works `row`, at once where there is room, else after the rows before it."""
+        with self._lock:
+            self._in_hand[row.pk] = row
+            if (
+                len(self._in_hand) > len(self._threads)
+                and len(self._threads) < self.lane.threads
+                and not self._stopped
+            ):
+                thread = threading.Thread(target=self._work, name=f"{self.lane.name}-{len(self._threads)}")
+                self._threads.add(thread)
+                thread.start()
+        self._queue.put(row)
+
+    def renew(self) -> None:
+        """Prolongs the leases of all rows in hand: whoever stops calling this loses them within one lease."""
+        with self._lock:
+            rows = list(self._in_hand.values())
+        if rows:
+            renew(self.lane.model, rows, self.lane.lease)
+
+    def stop(self, timeout_s: float) -> None:
+        """Lets every thread end what it has begun; rows not begun keep their lease until it runs out."""
+        with self._lock:
+            self._stopped = True
+            threads = list(self._threads)
+        for _ in threads:
+            self._queue.put(None)
+        for thread in threads:
+            thread.join(timeout_s)
+
+    def _work(self) -> None:
+        try:
+            while True:
+                try:
+                    row = self._queue.get(timeout=IDLE_S)
+                except queue.Empty:
+                    if self._leave():
+                        return
+                    continue
+                if row is None:
+                    return
+                self._one(row)
+                with self._lock:
+                    self._in_hand.pop(row.pk, None)
+                self._freed()
+        finally:
+            connections.close_all()
+
+    def _leave(self) -> bool:
+        with self._lock:
+            if self._in_hand:
+                return False
+            self._threads.discard(threading.current_thread())
+            return True
+
+    def _one(self, row: Due) -> None:
+        log_fields = {"lane": self.lane.name, "row": str(row.pk)}
+        close_old_connections()
+        try:
+            if row.starts > MAX_STARTS:
+                self.lane.set_aside(row)
+                log.error("set aside: its work never ended", **log_fields, starts=row.starts)
+                return
+            for lane, other in self.lane.work(row):
+                self._pass_on(lane, other)
+        except LostLease:
+            log.info("another worker has it", **log_fields)
+        except (InterfaceError, DatabaseError) as error:
+            log.warning("the database refused; tried again", **log_fields, error=str(error).strip())
+            self._again_later(row)
+        except Exception:
+            log.exception("failed; tried again", **log_fields)
+            self._again_later(row)
+
+    def _again_later(self, row: Due) -> None:
+        """Lets go of the row, for another start after a pause that grows; the count of starts stays."""
+        connections.close_all()
+        pause = timedelta(seconds=min(2**row.starts, 60))
+        try:
+            type(row)._default_manager.filter(pk=row.pk, generation=row.generation).update(
+                lease_until=None, due_at=database_now() + pause
+            )
+        except (InterfaceError, DatabaseError):
+            connections.close_all()  # its lease runs out by itself
