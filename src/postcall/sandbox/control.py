@@ -28,6 +28,7 @@ def routes() -> list[web.RouteDef]:
         web.patch("/sandbox/settings", told(change_settings)),
         web.get("/sandbox/messages", show_messages),
         web.post("/sandbox/messages/{sid}/status", told(push_status)),
+        web.get("/sandbox/creates", show_creates),
         web.get("/sandbox/requests", show_requests),
         web.get("/sandbox/callbacks", show_callbacks),
         web.post("/sandbox/inbound", told(receive_text)),
@@ -86,7 +87,7 @@ async def change_settings(request: web.Request, given: dict[str, Any]) -> web.St
         raise ValueError("pace and latency_ms are at least 0")
     if (mode := given.get("progress", stand_in.progress.mode)) not in ("auto", "manual"):
         raise ValueError("progress is auto or manual")
-    stand_in.progress.mode = mode
+    stand_in.progress.turn(mode)
     stand_in.progress.pace = numbers.get("pace", stand_in.progress.pace)
     stand_in.latency_ms = numbers.get("latency_ms", stand_in.latency_ms)
     return answer_json({"progress": mode, "pace": stand_in.progress.pace, "latency_ms": stand_in.latency_ms})
@@ -98,7 +99,7 @@ async def show_messages(request: web.Request) -> web.StreamResponse:
     messages = [message for message in stand_in.store.messages() if to in (None, message.to)]
     creates = [
         {"to": recipient, "body": body, "count": count}
-        for (recipient, body), count in stand_in.creates().items()
+        for (recipient, body), count in stand_in.store.creates().items()
         if to in (None, recipient)
     ]
     return answer_json(
@@ -108,6 +109,13 @@ async def show_messages(request: web.Request) -> web.StreamResponse:
             "opt_outs": stand_in.store.opt_outs(),
         }
     )
+
+
+async def show_creates(request: web.Request) -> web.StreamResponse:
+    """How many messages were accepted, and which text went to the same number more than once."""
+    creates = request.app[STAND_IN].store.creates()
+    doubled = [{"to": to, "body": body, "count": count} for (to, body), count in creates.items() if count > 1]
+    return answer_json({"accepted": creates.total(), "distinct": len(creates), "doubled": doubled})
 
 
 async def push_status(request: web.Request, given: dict[str, Any]) -> web.StreamResponse:

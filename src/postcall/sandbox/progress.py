@@ -72,9 +72,20 @@ class Progress:
         return message
 
     def resume(self) -> None:
-        """Plans the changes that were due when the stand-in was last stopped."""
+        """Plans the changes that were due when the stand-in, or its going by itself, was last stopped."""
+        if self.mode == "manual":
+            return
         for message in self._store.due():
             self._watch(message)
+
+    def turn(self, mode: Mode) -> None:
+        """Changes the mode. In `manual` nothing moves until `auto` goes on with what was due."""
+        if mode == self.mode:
+            return
+        self.mode = mode
+        for sid in [*self._timers]:
+            self._forget(sid)
+        self.resume()
 
     def push(self, sid: str, status: str, error_code: int | None = None) -> asyncio.Task[Delivery | None] | None:
         """Moves a message to a status by hand, where it then stays. The task is that of its callback.
@@ -86,11 +97,10 @@ class Progress:
 
     def reset(self) -> None:
         """Forgets what is planned and cancels callbacks on their way."""
-        for timer in self._timers.values():
-            timer.cancel()
+        for sid in [*self._timers]:
+            self._forget(sid)
         for task in self._tasks:
             task.cancel()
-        self._timers.clear()
         self._latest.clear()
         self._held.clear()
 
@@ -131,7 +141,7 @@ class Progress:
         moved = replace(message, status=status, error_code=error_code, updated_at=now)
         if status in ("sent", "delivered", "undelivered") and message.sent_at is None:
             moved = replace(moved, sent_at=now)
-        if moved.from_number is None and moved.messaging_service_sid:
+        if moved.from_number is None and moved.messaging_service_sid and status != "canceled":
             moved = replace(moved, from_number=pool_number(moved.messaging_service_sid))
         moved = replace(moved, due_at=None if then_stay else self._due(moved))
         self._store.update(

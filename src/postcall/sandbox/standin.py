@@ -89,14 +89,6 @@ class StandIn:
         """Somebody texts one of the account's numbers."""
         return await deliver_text(text, self.store, self.webhooks)
 
-    def creates(self) -> Counter[tuple[str, str]]:
-        """How many messages were accepted by (recipient, body as sent), redacted and deleted ones too."""
-        return Counter(
-            (message.to, message.original_body)
-            for message in self.store.messages()
-            if message.direction == "outbound-api"
-        )
-
     def reset(self) -> None:
         """Forgets messages, opt-outs, webhooks and counts; faults are again those of the start."""
         self.progress.reset()

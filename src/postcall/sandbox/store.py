@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -95,6 +96,13 @@ class Store:
     def messages(self) -> list[Message]:
         """All of them, also deleted ones, oldest first."""
         return self.find("TRUE", [], order="position")
+
+    def creates(self) -> Counter[tuple[str, str]]:
+        """How many messages were accepted by (recipient, body as sent), redacted and deleted ones too."""
+        rows = self._db.execute(
+            'SELECT "to", original_body, count(*) FROM message WHERE direction = ? GROUP BY 1, 2', ["outbound-api"]
+        )
+        return Counter({(to, body): count for to, body, count in rows})
 
     def due(self) -> list[Message]:
         """Messages with a status still to come."""
