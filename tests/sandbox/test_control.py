@@ -10,6 +10,7 @@ from twilio.rest import Client
 from postcall.sandbox.running import Sandbox
 
 from .application import ACCOUNT, ANN, OURS, TOKEN, Application
+from .conftest import Connect
 
 
 def ask(sandbox: Sandbox, method: str, path: str, body: object = None) -> requests.Response:
@@ -65,6 +66,15 @@ def test_settings_change_while_it_runs(sandbox: Sandbox, client: Client) -> None
     sandbox.wait_until(lambda sandbox: sandbox.message(sid).status == "delivered")
 
 
+def test_what_was_due_waits_while_it_is_moved_by_hand(connect: Connect) -> None:
+    with Sandbox(pace=2).running() as sandbox:
+        sid = send(connect(sandbox))
+        ask(sandbox, "PATCH", "/settings", {"progress": "manual"})
+        assert not sandbox.busy
+        ask(sandbox, "PATCH", "/settings", {"progress": "auto", "pace": 0})
+        sandbox.wait_until(lambda sandbox: sandbox.message(sid).status == "delivered")
+
+
 def test_it_shows_messages_and_how_often_each_was_accepted(sandbox: Sandbox, client: Client) -> None:
     sids = [send(client), send(client)]
     answer = ask(sandbox, "GET", "/messages").json()
@@ -72,6 +82,15 @@ def test_it_shows_messages_and_how_often_each_was_accepted(sandbox: Sandbox, cli
     assert answer["messages"][0]["body"] == "Hi"
     assert answer["creates"] == [{"to": ANN, "body": "Hi", "count": 2}]
     assert ask(sandbox, "GET", "/messages?to=%2B15551239999").json()["creates"] == []
+
+
+def test_it_tells_which_text_went_out_twice(sandbox: Sandbox, client: Client) -> None:
+    send(client)
+    client.messages.create(to=ANN, from_=OURS, body="Bye")
+    assert ask(sandbox, "GET", "/creates").json() == {"accepted": 2, "distinct": 2, "doubled": []}
+    send(client)
+    answer = ask(sandbox, "GET", "/creates").json()
+    assert answer["doubled"] == [{"to": ANN, "body": "Hi", "count": 2}]
 
 
 def test_it_moves_a_message_and_shows_its_callback(

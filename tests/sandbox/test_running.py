@@ -54,7 +54,7 @@ class Running:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_stops_cleanly(tmp_path: Path, connect: Connect, number: signal.Signals) -> None:
     with Running(tmp_path / "state") as program:
-        client = connect(program)  # type: ignore[arg-type]  # only its url matters
+        client = connect(program)
         assert client.messages.create(to=ANN, from_=OURS, body="Hi").sid
         assert program.end(number) == 0
         assert program.line() == "False"
@@ -63,7 +63,7 @@ def test_it_stops_cleanly(tmp_path: Path, connect: Connect, number: signal.Signa
 def test_what_was_answered_outlives_a_kill(tmp_path: Path, connect: Connect) -> None:
     state = tmp_path / "state"
     with Running(state) as program:
-        client = connect(program)  # type: ignore[arg-type]  # only its url matters
+        client = connect(program)
         sids = [client.messages.create(to=ANN, from_=OURS, body=f"no {n}").sid for n in range(20)]
         program.end(signal.SIGKILL)
     with Sandbox(state=state, pace=0.01).running() as sandbox:
