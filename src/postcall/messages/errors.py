@@ -120,9 +120,7 @@ _ALL: Final = (
     ),
     ErrorText(21602, "The text was empty.", "Write a message in the action.", "permanent"),
     ErrorText(21603, "No sender number was given.", _OTHER_SENDER, "config"),
-    ErrorText(
-        21605, "The text is longer than the 160 characters this connection takes.", _SHORTEN, "permanent"
-    ),
+    ErrorText(21605, "The text is longer than the 160 characters this connection takes.", _SHORTEN, "permanent"),
     ErrorText(
         21606,
         "The sender number is not yours, or cannot send texts to this destination.",
@@ -174,9 +172,7 @@ _ALL: Final = (
         "Check the Messaging Service SID under Settings, Twilio.",
         "config",
     ),
-    ErrorText(
-        35114, "Twilio does not take the time for which the text was scheduled.", _SCHEDULING, "permanent"
-    ),
+    ErrorText(35114, "Twilio does not take the time for which the text was scheduled.", _SCHEDULING, "permanent"),
     ErrorText(35115, "Twilio refused to schedule the text.", _SCHEDULING, "permanent"),
     ErrorText(35117, "Twilio refused to schedule the text.", _SCHEDULING, "permanent"),
     ErrorText(
@@ -209,9 +205,7 @@ _ALL: Final = (
         "Check the number with the customer.",
         "permanent",
     ),
-    ErrorText(
-        30006, "The recipient's number is a landline, or its carrier takes no texts.", _NO_TEXTS, "landline"
-    ),
+    ErrorText(30006, "The recipient's number is a landline, or its carrier takes no texts.", _NO_TEXTS, "landline"),
     ErrorText(
         30007,
         "The text was filtered as spam by Twilio or the carrier.",

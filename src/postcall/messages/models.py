@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -54,6 +55,7 @@ class SendingAccount(models.Model):
 
     workspace = models.OneToOneField(Workspace, models.CASCADE, primary_key=True, related_name="sending_account")
     account = models.ForeignKey(Account, models.PROTECT, related_name="+")
+    chosen = models.BooleanField(default=False, help_text="An owner chose it: the next start leaves it alone.")
     paused_at = models.DateTimeField(null=True)
     paused_code = models.IntegerField(null=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -87,6 +89,9 @@ class Message(Due):
     to = models.CharField(max_length=20)
     from_number = models.CharField(max_length=20, blank=True)
     messaging_service_sid = models.CharField(max_length=34, blank=True)
+    sends_as_account = models.BooleanField(
+        default=False, help_text="The sender is the account's own: another account brings its own."
+    )
     body = models.TextField()
     encoding = models.CharField(max_length=5)
     segments = models.PositiveSmallIntegerField()
@@ -104,7 +109,7 @@ class Message(Due):
     valid_until = models.DateTimeField()
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField(auto_now=True)
-    sent_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True, help_text="When it left, or may have left.")
 
     class Meta:
         db_table = "message"
@@ -112,6 +117,7 @@ class Message(Due):
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="message_due"),
             models.Index(fields=["workspace", "-id"], name="message_log"),
             models.Index(fields=["workspace", "to", "created_at"], name="message_number"),
+            models.Index(fields=["workspace", "sent_at"], condition=Q(sent_at__isnull=False), name="message_left"),
         ]
 
 
@@ -119,7 +125,8 @@ class Attempt(Due):
     """One try at handing a message to Twilio. Due: at its lease's end while `sending`, at the next reading of
     Twilio's list while `unconfirmed`, at the next poll while its message may still move.
 
-    `open` until it is over for good; a message has one open attempt at most. `token` stands in the attempt's
+    `open` until it is over for good, or given up and left to the operator (`unconfirmed` and closed); a message
+    has one open attempt at most. `token` stands in the attempt's
     own StatusCallback address, so a signed callback proves which attempt it speaks of. `provisional`: its SID
     was found in Twilio's list, not told to us; a response or callback for that SID evicts it.
     """
@@ -153,6 +160,11 @@ class Attempt(Due):
     error_code = models.IntegerField(null=True)
     error_message = models.TextField(blank=True)
     clock_offset_s = models.FloatField(default=0, help_text="Twilio's Date header less our clock, in seconds.")
+    candidates = ArrayField(
+        models.CharField(max_length=34),
+        default=list,
+        help_text="SIDs with another body that the lists showed and no attempt owns.",
+    )
     checks_done = models.PositiveSmallIntegerField(default=0)
     polls_done = models.PositiveSmallIntegerField(default=0)
     started_at = models.DateTimeField()
@@ -165,10 +177,10 @@ class Attempt(Due):
             models.UniqueConstraint(fields=["message"], condition=Q(open=True), name="attempt_open_once"),
             models.UniqueConstraint(fields=["account_sid", "sid"], condition=~Q(sid=""), name="attempt_sid_once"),
             # One create at a time a (Twilio account, recipient, body): of two alike, one ambiguous, the list
-            # could not tell which of them it shows.
+            # could not tell which of them it shows. Closed: nothing is read from the list for it any more.
             models.UniqueConstraint(
                 fields=["account_sid", "to", "body_digest"],
-                condition=Q(status__in=("sending", "unconfirmed")),
+                condition=Q(status__in=("sending", "unconfirmed"), open=True),
                 name="attempt_create_once",
             ),
         ]

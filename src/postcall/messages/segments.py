@@ -30,9 +30,7 @@ _PLAIN: Final = str.maketrans(
         **dict.fromkeys("“”„‟″«»", '"'),
         **dict.fromkeys("‐‑‒–—―−", "-"),
         **dict.fromkeys("•‣·∙", "-"),
-        **dict.fromkeys(
-            "\t\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " "
-        ),
+        **dict.fromkeys("\t\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " "),
         **dict.fromkeys("\u2028\u2029\u0085\v", "\n"),
         **dict.fromkeys("\u00ad\u200b\u2060\ufeff", ""),
         "…": "...",
