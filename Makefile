@@ -7,6 +7,7 @@ run: .venv/run
 	@$(BIN)/postcall up --sample
 
 test: .venv/dev lint
+	@sh scripts/chromium.sh
 	$(BIN)/python -m pytest
 
 lint: .venv/dev
