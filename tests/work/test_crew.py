@@ -1,0 +1,152 @@
+"""A crew works each row once, outlives what a row does to it, and lets go of what it cannot end."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from postcall.calls.models import Call
+from postcall.ids import new_id
+from postcall.work.leases import MAX_STARTS, LostLease, renew, settle, take
+from postcall.work.models import Due
+from postcall.worker.crew import Crew
+from postcall.worker.lanes import Lane
+from postcall.workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LEASE = timedelta(seconds=30)
+
+
+def a_call() -> Call:
+    workspace, _ = Workspace.objects.get_or_create(name="Northgate Clinic")
+    return Call.objects.create(
+        workspace=workspace,
+        source_kind="api",
+        external_id=str(new_id()),
+        received_at=timezone.now(),
+        due_at=timezone.now(),
+    )
+
+
+@contextmanager
+def crew(
+    work: Callable[[Any], list[tuple[str, Due]]], set_aside: Callable[[Any], None] = lambda row: None
+) -> Iterator[Crew]:
+    lane = Lane("calls", Call, LEASE, 2, work, set_aside)
+    running = Crew(lane, lambda lane, row: None, lambda: None)
+    yield running
+    running.stop(30)
+
+
+def done(call: Call) -> list[tuple[str, Due]]:
+    settle(call, status="done")
+    return []
+
+
+def test_it_works_every_row_once() -> None:
+    calls = [a_call() for _ in range(20)]
+    seen = []
+    with crew(lambda call: (seen.append(call.pk), done(call))[1]) as running:
+        for row in take(Call, 50, LEASE):
+            running.begin(row)
+    assert sorted(seen) == sorted(call.pk for call in calls)
+    assert Call.objects.filter(status="done").count() == 20
+
+
+def test_it_works_no_more_rows_at_once_than_it_has_threads() -> None:
+    for _ in range(6):
+        a_call()
+    gate, begun = threading.Semaphore(0), threading.Semaphore(0)
+
+    def waiting(call: Call) -> list[tuple[str, Due]]:
+        begun.release()
+        gate.acquire(timeout=30)
+        return done(call)
+
+    with crew(waiting) as running:
+        for row in take(Call, 2, LEASE):
+            running.begin(row)
+        begun.acquire(timeout=30)
+        begun.acquire(timeout=30)
+        assert running.room() == 0
+        gate.release(2)
+
+
+def test_it_tries_a_row_that_failed_again_later_and_goes_on_with_others() -> None:
+    bad, good = a_call(), a_call()
+
+    def work(call: Call) -> list[tuple[str, Due]]:
+        if call.pk == bad.pk:
+            raise ValueError("this row is odd")
+        return done(call)
+
+    with crew(work) as running:
+        for row in take(Call, 5, LEASE):
+            running.begin(row)
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert good.status == "done"
+    assert (bad.lease_until, bad.starts) == (None, 1)
+    assert bad.due_at is not None
+    assert bad.due_at > timezone.now()
+
+
+def test_it_sets_a_row_aside_that_was_begun_too_often() -> None:
+    call = a_call()
+    Call.objects.filter(pk=call.pk).update(starts=MAX_STARTS)
+    aside, worked = [], []
+    with crew(lambda row: (worked.append(row), [])[1], aside.append) as running:
+        running.begin(take(Call, 1, LEASE)[0])
+    assert [row.pk for row in aside] == [call.pk]
+    assert worked == []
+
+
+def test_it_writes_nothing_after_another_worker_took_the_row() -> None:
+    call = a_call()
+    (slow,) = take(Call, 1, timedelta(seconds=-1))
+    (quick,) = take(Call, 1, LEASE)
+    with pytest.raises(LostLease):
+        settle(slow, status="done")
+    call.refresh_from_db()
+    assert call.status == "received"
+    settle(quick, status="done")
+
+
+def test_it_prolongs_only_the_leases_it_still_holds() -> None:
+    a_call()
+    (slow,) = take(Call, 1, timedelta(seconds=-1))
+    (quick,) = take(Call, 1, timedelta(seconds=5))
+    renew(Call, [slow], timedelta(hours=1))
+    quick.refresh_from_db()
+    assert quick.lease_until is not None
+    assert quick.lease_until < timezone.now() + timedelta(minutes=1)
+    renew(Call, [quick], timedelta(hours=1))
+    quick.refresh_from_db()
+    assert quick.lease_until > timezone.now() + timedelta(minutes=50)
+
+
+def test_it_hands_each_row_to_one_of_many_takers() -> None:
+    from django.db import connections
+
+    calls = [a_call() for _ in range(40)]
+    taken: list[Any] = []
+    together = threading.Barrier(4)
+
+    def taker() -> None:
+        together.wait()
+        while rows := take(Call, 3, LEASE):
+            taken.extend(row.pk for row in rows)
+            time.sleep(0)
+        connections.close_all()
+
+    threads = [threading.Thread(target=taker) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == sorted(call.pk for call in calls)
