@@ -51,6 +51,7 @@ class Call(Due):
     judge_failures = models.PositiveSmallIntegerField(default=0)
     received_at = models.DateTimeField()
     processed_at = models.DateTimeField(null=True)
+    forgotten_at = models.DateTimeField(null=True, help_text="When retention emptied what was said.")
 
     class Meta:
         db_table = "call"

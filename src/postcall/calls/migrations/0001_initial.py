@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
                 ('judge_failures', models.PositiveSmallIntegerField(default=0)),
                 ('received_at', models.DateTimeField()),
                 ('processed_at', models.DateTimeField(null=True)),
+                ('forgotten_at', models.DateTimeField(help_text='When retention emptied what was said.', null=True)),
                 ('agent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='calls', to='agents.agent')),
                 ('source', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='calls', to='sources.source')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='calls', to='workspaces.workspace')),
