@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from postcall.cli.output import note
@@ -15,6 +16,7 @@ from postcall.cli.output import note
 PARENT_PIPE = "POSTCALL_PARENT_PIPE"
 STOP_S = 45.0
 RESTART_PAUSE_S = 1.0
+HEAL_S = 2.0
 
 
 def end_with_parent() -> None:
@@ -75,9 +77,10 @@ class Part:
 
 @dataclass
 class Whole:
-    """All parts. `stopping` is set by a signal."""
+    """All parts. `stopping` is set by a signal; `heal` is called every HEAL_S to bring back what is no part."""
 
     parts: list[Part]
+    heal: Callable[[], None] = lambda: None
     stopping: threading.Event = field(default_factory=threading.Event)
     _pipe: tuple[int, int] = field(default_factory=os.pipe)
 
@@ -87,7 +90,11 @@ class Whole:
 
     def watch(self) -> None:
         """Restarts what dies, until `stopping`."""
+        heal_at = time.monotonic() + HEAL_S
         while not self.stopping.wait(0.25):
+            if time.monotonic() >= heal_at:
+                self.heal()
+                heal_at = time.monotonic() + HEAL_S
             for part in self.parts:
                 if part.dead and time.monotonic() >= part.restart_at:
                     note(f"{part.name} ended unexpectedly; starting it again")

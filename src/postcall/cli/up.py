@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,7 @@ from postcall.cli.environment import EMBEDDED, data_dir, database, sign_in_passw
 from postcall.cli.output import err, fail, note
 from postcall.cli.processes import Part, Whole
 from postcall.config import ConfigError, config
+from postcall.database.embedded import EmbeddedDatabase, EmbeddedDatabaseError
 
 READY_S = 120.0
 
@@ -40,7 +42,7 @@ def up(
         os.environ["POSTCALL_PORT"] = str(port)
     environment = config()
     _refuse_taken_port(environment.host, environment.port)
-    whole = Whole([])
+    whole = Whole([], heal_database)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: whole.stopping.set())
     note("Starting the database…" if environment.database_url is None else "Reaching the database…")
@@ -59,6 +61,17 @@ def up(
         finally:
             whole.stop()
     note("Stopped. Nothing is left running.")
+
+
+def heal_database() -> None:
+    """Starts the embedded server again if it was killed; one that cannot start is reported and tried again."""
+    if folder := os.environ.get(EMBEDDED):
+        use = EmbeddedDatabase(Path(folder))
+        try:
+            use.start()
+            use.stop()  # this use only: `up` itself still holds the server
+        except EmbeddedDatabaseError as error:
+            note(f"The database does not come back: {error}")
 
 
 def _parts(sample: bool) -> list[Part]:
