@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postcall.messages.errors import TEXTS, Kind, explain, sent_nothing
+from postcall.messages.errors import TEXTS, Kind, explain, sent_nothing, stops_sending
 
 KINDS: dict[int, Kind] = {
     20003: "config",
@@ -127,4 +127,5 @@ def test_it_does_not_take_any_other_answer_for_a_refusal(status: int, code: int 
 
 @pytest.mark.parametrize("code", KINDS)
 def test_it_pauses_a_sender_for_configuration_alone(code: int) -> None:
-    assert explain(code).pauses_sender == (KINDS[code] == "config")
+    stops = KINDS[code] == "config" and code != 21608
+    assert stops_sending(code, accounts_sender=True) == stops

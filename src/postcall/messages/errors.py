@@ -34,11 +34,6 @@ class ErrorText:
     kind: Kind
 
     @property
-    def pauses_sender(self) -> bool:
-        """Whether every further text from this sender would fail the same way."""
-        return self.kind == "config"
-
-    @property
     def more_info(self) -> str | None:
         """Twilio's page about the code."""
         return None if self.code is None else page(self.code)
@@ -75,6 +70,19 @@ def sent_nothing(status: int, code: int | None) -> bool:
     return explain(code).kind != "ambiguous"
 
 
+def stops_sending(code: int | None, *, accounts_sender: bool) -> bool:
+    """Whether the workspace's further texts would fail the same way, so that sending had better pause.
+
+    `accounts_sender`: the text came from the account's own sender. An agent's bad number is that agent's affair.
+    """
+    if explain(code).kind != "config" or code == _VERIFIED_ONLY:
+        return False
+    return accounts_sender or code in _WHOLE_ACCOUNT
+
+
+# A trial account does text the numbers that its owner verified.
+_VERIFIED_ONLY: Final = 21608
+_WHOLE_ACCOUNT: Final = frozenset({401, 20003, 20404, 30002})
 _UNEXPLAINED: Final = "Look the message up in Twilio's console; its log may say more."
 _FAULT: Final = "Twilio had a fault while taking the message, so it may or may not have been sent."
 _WAIT: Final = "Nothing to do: Postcall asks Twilio what became of it before anything is sent again."

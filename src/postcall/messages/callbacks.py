@@ -1,0 +1,97 @@
+"""Status callbacks: Twilio says what became of a text, in any order, twice or never."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import structlog
+from django.db import transaction
+
+from postcall.messages.models import Attempt, DeliveryEvent, StrayCallback
+from postcall.messages.signatures import Params, UnknownAddress, verify
+from postcall.messages.status import (
+    OURS,
+    Contradiction,
+    News,
+    has_nothing_new,
+    hear,
+    heed_error,
+    lock,
+    note,
+    with_proof,
+)
+
+log = structlog.get_logger("postcall.messages")
+
+
+def receive_status(token: str, path: str, pairs: Iterable[tuple[str, str]], headers: Mapping[str, str]) -> None:
+    """Takes one status callback at /twilio/status/{token}.
+
+    `path` is the raw path with its raw query, `pairs` the form's fields in any order, empty ones included.
+    Raises UnknownAddress (404) or BadSignature (401). Returning means: stored, answer 204. A database error
+    propagates: answer 503, and Twilio tries again.
+
+    The token names the attempt, so the SID of a signed callback is that attempt's: also when our own request
+    has not been answered yet, or never was.
+    """
+    attempt = Attempt.objects.select_related("account").filter(token=token).first()
+    if attempt is None:
+        raise UnknownAddress("no attempt has this address")
+    params = Params(pairs)
+    verify(attempt.account, path, params, headers)
+    news = _news(params)
+    if not news.sid or not news.provider_status:
+        _stray(attempt, news)
+        return
+    if attempt.sid == news.sid and not attempt.provisional and has_nothing_new(attempt, news):
+        note(
+            attempt,
+            OURS.get(news.provider_status, attempt.status),
+            news.origin,
+            provider_status=news.provider_status,
+            error_code=news.error_code,
+        )
+        return
+    if news.provider_status in ("failed", "undelivered") and not has_nothing_new(attempt, news):
+        heed_error(attempt, news.error_code)
+    _take_in(attempt, news)
+
+
+def _news(params: Params) -> News:
+    code = params.get("ErrorCode")
+    return News(
+        sid=params.get("MessageSid") or params.get("SmsSid"),
+        provider_status=params.get("MessageStatus") or params.get("SmsStatus"),
+        origin=DeliveryEvent.Origin.TWILIO,
+        error_code=int(code) if code.isdecimal() and len(code) < 9 else None,
+        error_message=params.get("ErrorMessage"),
+        from_number=params.get("From") if params.get("From").startswith("+") else "",
+    )
+
+
+def _take_in(attempt: Attempt, news: News) -> None:
+    @transaction.atomic
+    def told() -> bool:
+        locked = lock(attempt.pk)
+        if locked.sid and locked.sid != news.sid and not locked.provisional:
+            return False
+        hear(locked, news)
+        return True
+
+    try:
+        taken = with_proof(attempt.account_sid, news.sid, told)
+    except Contradiction:
+        taken = False
+    if not taken:
+        _stray(attempt, news)
+
+
+def _stray(attempt: Attempt, news: News) -> None:
+    """Kept and never acted upon: it names a message that is not this attempt's."""
+    log.warning("a callback names another message", attempt=str(attempt.pk), status=news.provider_status)
+    StrayCallback.objects.create(
+        account_id=attempt.account_id,
+        attempt=attempt,
+        sid=news.sid[:64],
+        provider_status=news.provider_status[:30],
+    )

@@ -1,0 +1,290 @@
+"""The claim: one transaction that decides whether a text may go out now, and opens its attempt if it may."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from postcall.actions.models import Attachment
+from postcall.followups import policy
+from postcall.followups.handing import Sender, SendingFacts
+from postcall.followups.models import FollowUp, OptOut, Reason
+from postcall.followups.optouts import lock_recipient
+from postcall.ids import new_id
+from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, SendingAccount, new_token
+from postcall.messages.status import note, write
+from postcall.work.leases import LostLease
+
+# Seconds. A request may begin this long after the claim began, and is over HTTP_DEADLINE_S later; the lease
+# outlives that by LEASE_MARGIN_S.
+FENCE_S: Final = 10.0
+HTTP_DEADLINE_S: Final = 35.0
+LEASE_MARGIN_S: Final = 30.0
+LEASE: Final = timedelta(seconds=FENCE_S + HTTP_DEADLINE_S + LEASE_MARGIN_S)
+# How long a text waits while an identical one to the same number is on its way or being found out about.
+TWIN_WAIT_S: Final = 5.0
+
+_DAY: Final = timedelta(days=1)
+_OPTED_OUT: Final = {
+    OptOut.Origin.STOP: "its owner texted STOP",
+    OptOut.Origin.SAID: "its owner said so during a call",
+    OptOut.Origin.OPERATOR: "an operator recorded it",
+    OptOut.Origin.TWILIO: "Twilio refused a text because its owner had said stop",
+}
+
+
+@transaction.atomic
+def claim(message: Message) -> Attempt | None:
+    """Opens an attempt for a message that this worker holds; None when nothing may go out now, with the message
+    and its follow-up saying why and the message due again where it may go out later.
+
+    Under the recipient's lock: an opt-out that was recorded before has been seen, one that comes after comes
+    after this attempt. Raises LostLease.
+    """
+    lock_recipient(message.workspace_id, message.to)
+    held = _held(message)
+    workspace = held.follow_up.workspace
+    if workspace.max_messages_per_day is not None:
+        _lock_budget(workspace.pk)
+    facts, now = facts_about(workspace.pk, held.to, besides=held.pk)
+    sending = getattr(workspace, "sending_account", None)
+    if _let_go(held, facts, sending, now):
+        return None
+    assert sending is not None
+    attempt = _open(held, sending.account, now)
+    if attempt is None:
+        put_off(held, now + timedelta(seconds=TWIN_WAIT_S * random.uniform(0.8, 1.2)))  # noqa: S311  # jitter
+        return None
+    attempt.message = held
+    return attempt
+
+
+def _held(message: Message) -> Message:
+    """The message and what decides about it, the message locked."""
+    held = (
+        Message.objects.select_for_update(of=("self",), no_key=True)
+        .select_related(
+            "follow_up__workspace__sending_account__account",
+            "follow_up__attachment__agent",
+            "follow_up__action",
+            "follow_up__revision",
+        )
+        .defer("follow_up__snapshot", "follow_up__verdict", "follow_up__inputs", "follow_up__body")
+        .filter(pk=message.pk, generation=message.generation)
+        .first()
+    )
+    if held is None or held.due_at is None:
+        raise LostLease(f"message {message.pk}")
+    return held
+
+
+def _lock_budget(workspace_id: UUID) -> None:
+    """With a daily budget, the workspace's claims go one after another: two that both see the last one free
+    would both take it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [str(workspace_id)])
+
+
+def facts_about(workspace_id: UUID, number: str, *, besides: UUID | None = None) -> tuple[SendingFacts, datetime]:
+    """What sending rules are decided by, and the database's time; `besides` is a message that does not count.
+
+    The workspace's messages are counted only as far as its budget goes, and not at all without one.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT clock_timestamp(),
+                   (SELECT origin FROM opt_out
+                    WHERE workspace_id = w.id AND number = %(number)s AND ended_at IS NULL),
+                   (SELECT quote FROM opt_out
+                    WHERE workspace_id = w.id AND number = %(number)s AND ended_at IS NULL),
+                   (SELECT count(*) FROM message
+                    WHERE workspace_id = w.id AND "to" = %(number)s AND id <> %(besides)s
+                      AND sent_at > clock_timestamp() - interval '1 day'),
+                   (SELECT count(*) FROM (
+                        SELECT FROM message
+                        WHERE workspace_id = w.id AND id <> %(besides)s
+                          AND sent_at > clock_timestamp() - interval '1 day'
+                        LIMIT coalesce(w.max_messages_per_day, 0)) AS left_today)
+            FROM workspace w WHERE w.id = %(workspace)s
+            """,
+            {"workspace": workspace_id, "number": number, "besides": besides or _NOBODY},
+        )
+        now, origin, quote, to_number, by_workspace = cursor.fetchone()
+    opted_out = _in_words(origin, quote) if origin else None
+    return SendingFacts(opted_out, to_number, by_workspace), now
+
+
+_NOBODY: Final = UUID(int=0)
+
+
+def _in_words(origin: str, quote: str) -> str:
+    words = _OPTED_OUT.get(OptOut.Origin(origin), origin)
+    return f"{words}: “{quote}”" if quote and origin != OptOut.Origin.TWILIO else words
+
+
+def _let_go(message: Message, facts: SendingFacts, sending: SendingAccount | None, now: datetime) -> bool:
+    """Whether the text must not go out now; then the message and its follow-up say so."""
+    if message.valid_until <= now:
+        drop(message, Reason.EXPIRED, "Its time to be sent was over.")
+        return True
+    if switched := _switched_off(message):
+        drop(message, *switched)
+        return True
+    agent = message.follow_up.attachment.agent
+    decision = policy.check(
+        message.follow_up.workspace,
+        facts,
+        to=message.to,
+        urgency=message.follow_up.revision.urgency,
+        now=now,
+        fallback_timezone=agent.timezone,
+    )
+    if isinstance(decision, policy.Refused):
+        drop(message, decision.reason, decision.detail)
+        return True
+    if sending is None:
+        hold(message, Reason.MESSAGING_NOT_CONFIGURED, "No Twilio account is set up.")
+        return True
+    if sending.paused_at is not None:
+        hold(message, Reason.SENDER_PAUSED, "Sending is paused: Twilio refused the account or its sender.")
+        return True
+    if isinstance(decision, policy.Wait):
+        _wait(message, decision.until)
+        return True
+    return False
+
+
+def _switched_off(message: Message) -> tuple[str, str] | None:
+    """What an operator asks for by hand goes out whatever the switch says."""
+    if message.next_by != DeliveryEvent.Origin.POSTCALL:
+        return None
+    attachment = message.follow_up.attachment
+    if attachment.deleted_at or attachment.agent.deleted_at or message.follow_up.action.deleted_at:
+        return Reason.ATTACHMENT_OFF, "The action was taken off this agent before the text went out."
+    if attachment.mode == Attachment.Mode.OFF:
+        return Reason.ATTACHMENT_OFF, "The attachment was switched off before the text went out."
+    if attachment.mode == Attachment.Mode.SHADOW:
+        return Reason.SHADOW, "The attachment was set to shadow before the text went out."
+    return None
+
+
+def drop(message: Message, reason: str, detail: str, origin: str = DeliveryEvent.Origin.POSTCALL) -> None:
+    """A locked message will not be sent; its follow-up says why."""
+    FollowUp.objects.filter(pk=message.follow_up_id).update(
+        outcome=FollowUp.Outcome.SKIPPED, reason=reason, detail=detail, updated_at=timezone.now()
+    )
+    _stop(message, Message.Status.CANCELED, None, f"{reason}: {detail}", origin)
+
+
+def hold(message: Message, reason: str, detail: str) -> None:
+    """A locked message waits for somebody to mend the account; it is looked at again when its time is over."""
+    FollowUp.objects.filter(pk=message.follow_up_id).update(
+        outcome=FollowUp.Outcome.HELD, reason=reason, detail=detail, updated_at=timezone.now()
+    )
+    _stop(message, Message.Status.QUEUED, message.valid_until, f"{reason}: {detail}")
+
+
+def _wait(message: Message, until: datetime) -> None:
+    if until >= message.valid_until:
+        drop(message, Reason.EXPIRED, "Its time to be sent ends before texts may be sent again.")
+        return
+    _stop(message, Message.Status.SCHEDULED, until, "Texts may not be sent at this hour; it waits.")
+
+
+def _stop(
+    message: Message,
+    status: str,
+    due_at: datetime | None,
+    detail: str,
+    origin: str = DeliveryEvent.Origin.POSTCALL,
+) -> None:
+    put_off(message, due_at, status=status)
+    note(message, status, origin, detail=detail)
+
+
+def put_off(message: Message, due_at: datetime | None, **fields: object) -> None:
+    """Lets go of a locked message, due again at `due_at` (None: never). The generation moves on, so that a
+    worker that has taken it meanwhile begins nothing."""
+    write(message, due_at=due_at, lease_until=None, starts=0, generation=message.generation + 1, **fields)
+
+
+def digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _open(message: Message, account: Account, now: datetime) -> Attempt | None:
+    """The attempt, `sending`, leased to this worker; None while an identical text to the number is on its way.
+
+    ON CONFLICT also meets the attempts of other transactions that have not committed yet: it waits for them.
+    """
+    attempt = Attempt(
+        id=new_id(),
+        workspace_id=message.workspace_id,
+        message=message,
+        number=message.attempts_made + 1,
+        token=new_token(),
+        account=account,
+        account_sid=account.account_sid,
+        to=message.to,
+        body_digest=digest(message.body),
+        by=message.next_by,
+        started_at=now,
+        due_at=now + LEASE,
+        lease_until=now + LEASE,
+        generation=1,
+        starts=1,
+    )
+    if not _insert(attempt):
+        return None
+    sender = _sender(message, account)
+    write(
+        message,
+        status=Message.Status.SENDING,
+        from_number=sender.from_number,
+        messaging_service_sid=sender.messaging_service_sid,
+        attempts_made=attempt.number,
+        next_by=DeliveryEvent.Origin.POSTCALL,
+        sid="",
+        error_code=None,
+        error_message="",
+        sent_at=now,
+        due_at=None,
+        lease_until=None,
+        starts=0,
+        # What this worker remembers of the message is no hold on it any more: the attempt is.
+        generation=message.generation + 1,
+    )
+    note(attempt, Message.Status.SENDING, DeliveryEvent.Origin.POSTCALL, at=now)
+    return attempt
+
+
+def _sender(message: Message, account: Account) -> Sender:
+    """The message's own sender, or that of the account by which it is sent now."""
+    if not message.sends_as_account:
+        return Sender(message.from_number, message.messaging_service_sid)
+    return sender_of(account)
+
+
+def sender_of(account: Account) -> Sender:
+    """A messaging service picks its numbers itself, so it goes before a number."""
+    if account.messaging_service_sid:
+        return Sender(messaging_service_sid=account.messaging_service_sid)
+    return Sender(from_number=account.from_number)
+
+
+def _insert(attempt: Attempt) -> bool:
+    fields = Attempt._meta.concrete_fields
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO attempt ({columns}) VALUES ({', '.join(['%s'] * len(fields))}) ON CONFLICT DO NOTHING",  # noqa: S608  # our own column names
+            [field.get_db_prep_save(getattr(attempt, field.attname), connection) for field in fields],
+        )
+        return bool(cursor.rowcount == 1)

@@ -1,0 +1,84 @@
+"""Messaging by Twilio, as the follow-ups are given it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from postcall.agents.models import Agent
+from postcall.calls.models import Call
+from postcall.calls.numbers import e164
+from postcall.followups.handing import Draft, Sender, SendingFacts
+from postcall.followups.models import FollowUp
+from postcall.messages import claim, segments
+from postcall.messages.accounts import account_of
+from postcall.messages.models import Account, DeliveryEvent, Message
+from postcall.messages.status import note
+from postcall.workspaces.models import Workspace
+
+# Whoever takes over from a worker that died between storing the message and sending it waits this long.
+IN_HAND: Final = timedelta(seconds=60)
+
+
+class TwilioMessaging:
+    """`in_hand` are the messages that were handed over due now: taken already, by whoever handed them over, who
+    goes straight on to send them once the transaction is committed."""
+
+    def __init__(self) -> None:
+        self.in_hand: list[Message] = []
+        self._accounts: dict[UUID, Account | None] = {}
+
+    def sender_for(self, workspace: Workspace, agent: Agent, call: Call) -> Sender | None:
+        """The agent's own sender, else the number the call was on where the agent asks for it, else the
+        account's; None without an account."""
+        account = self._account_of(workspace.pk)
+        if account is None:
+            return None
+        if agent.messaging_service_sid:
+            return Sender(messaging_service_sid=agent.messaging_service_sid)
+        if agent.from_number:
+            return Sender(from_number=agent.from_number)
+        if agent.follow_agent_number and (number := e164(call.agent_number)):
+            return Sender(from_number=number)
+        return claim.sender_of(account)
+
+    def facts_about(self, workspace_id: UUID, number: str) -> SendingFacts:
+        return claim.facts_about(workspace_id, number)[0]
+
+    def hand_over(self, follow_up: FollowUp, draft: Draft) -> None:
+        now = timezone.now()
+        due_now = draft.not_before <= now
+        counted = segments.count(draft.body)
+        account = self._account_of(follow_up.workspace_id)
+        message = Message(
+            workspace_id=follow_up.workspace_id,
+            follow_up=follow_up,
+            to=draft.to,
+            from_number=draft.sender.from_number,
+            messaging_service_sid=draft.sender.messaging_service_sid,
+            sends_as_account=account is not None and draft.sender == claim.sender_of(account),
+            body=draft.body,
+            encoding=counted.encoding,
+            segments=counted.count,
+            status=Message.Status.QUEUED if due_now else Message.Status.SCHEDULED,
+            valid_until=draft.valid_until,
+            created_at=now,
+            due_at=now if due_now else draft.not_before,
+        )
+        if due_now:
+            message.generation = message.starts = 1
+            message.lease_until = Now() + IN_HAND  # by the database's clock
+        message.save(force_insert=True)
+        note(message, message.status, DeliveryEvent.Origin.POSTCALL, at=now)
+        if due_now:
+            message.lease_until = now + IN_HAND
+            self.in_hand.append(message)
+
+    def _account_of(self, workspace_id: UUID) -> Account | None:
+        if workspace_id not in self._accounts:
+            self._accounts[workspace_id] = account_of(workspace_id)
+        return self._accounts[workspace_id]

@@ -1,0 +1,99 @@
+"""What an operator does about a text by hand: send it again, or stop it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from postcall.followups import policy
+from postcall.followups.models import FollowUp, Reason
+from postcall.followups.optouts import lock_recipient
+from postcall.messages.claim import drop, facts_about, put_off
+from postcall.messages.models import DeliveryEvent, Message
+from postcall.messages.status import note
+from postcall.work.wake import wake
+
+_OVER: Final = frozenset(
+    {Message.Status.FAILED, Message.Status.UNDELIVERED, Message.Status.UNCONFIRMED, Message.Status.CANCELED}
+)
+_WAITING: Final = frozenset({Message.Status.SCHEDULED, Message.Status.QUEUED})
+
+
+class NotPossible(Exception):
+    """The operator's wish cannot be done; the message is one sentence for them."""
+
+
+class Changed(NotPossible):
+    """Somebody, or something, has moved the message since the operator looked at it."""
+
+
+@transaction.atomic
+def resend(message: Message, reason: str, by: str) -> Message:
+    """Has a text that is over sent once more, in an attempt of its own; `by` is who asks, in words.
+
+    `message` is as the operator saw it: its number of attempts is compared, so that of two clicks one counts.
+    The sending rules are looked at now, to answer at once, and again in the claim. Raises Changed or NotPossible.
+    """
+    lock_recipient(message.workspace_id, message.to)
+    fresh = _locked(message)
+    if fresh.attempts_made != message.attempts_made:
+        raise Changed("This text is being sent again already.")
+    if fresh.status not in _OVER:
+        raise NotPossible(f"This text is {fresh.status}; only one that is over can be sent again.")
+    if fresh.attempts.filter(open=True).exists():
+        raise NotPossible("It is not known yet whether this text was sent: Twilio is being asked.")
+    now = timezone.now()
+    _check_rules(fresh)
+    workspace = fresh.follow_up.workspace
+    FollowUp.objects.filter(pk=fresh.follow_up_id).update(
+        outcome=FollowUp.Outcome.MESSAGE, reason="", detail="", updated_at=now
+    )
+    put_off(
+        fresh,
+        now,
+        status=Message.Status.QUEUED,
+        next_by=DeliveryEvent.Origin.OPERATOR,
+        send_tries=0,
+        valid_until=now + timedelta(seconds=workspace.valid_for_s),
+    )
+    note(fresh, Message.Status.QUEUED, DeliveryEvent.Origin.OPERATOR, detail=f"{by}: {reason}".strip(": "))
+    wake("messages")
+    return fresh
+
+
+def _check_rules(message: Message) -> None:
+    facts, now = facts_about(message.workspace_id, message.to, besides=message.pk)
+    follow_up = message.follow_up
+    decision = policy.check(
+        follow_up.workspace,
+        facts,
+        to=message.to,
+        urgency=follow_up.revision.urgency,
+        now=now,
+        fallback_timezone=follow_up.attachment.agent.timezone,
+    )
+    if isinstance(decision, policy.Refused):
+        raise NotPossible(decision.detail)
+
+
+@transaction.atomic
+def cancel(message: Message, by: str = "") -> Message:
+    """Stops a text that has not gone out yet. Raises NotPossible when it may have."""
+    fresh = _locked(message)
+    if fresh.status not in _WAITING:
+        raise NotPossible(f"This text is {fresh.status}; only one that waits can be canceled.")
+    if fresh.attempts.filter(open=True).exists():
+        raise NotPossible("It is not known yet whether this text was sent: Twilio is being asked.")
+    detail = f"Canceled by {by}." if by else "Canceled by an operator."
+    drop(fresh, Reason.REJECTED, detail, DeliveryEvent.Origin.OPERATOR)
+    return fresh
+
+
+def _locked(message: Message) -> Message:
+    rows = Message.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "follow_up__workspace", "follow_up__revision", "follow_up__attachment__agent"
+    )
+    return rows.get(pk=message.pk, workspace_id=message.workspace_id)

@@ -1,0 +1,291 @@
+"""Sending one text once: claim, send, record."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+
+from postcall.followups.handing import Sender
+from postcall.followups.models import FollowUp, Reason
+from postcall.messages import twilio_client
+from postcall.messages.addresses import status_callback
+from postcall.messages.claim import FENCE_S, LEASE, claim, hold, put_off
+from postcall.messages.errors import explain, stops_sending
+from postcall.messages.models import Attempt, DeliveryEvent, Message, SendingAccount
+from postcall.messages.status import (
+    FINAL,
+    Contradiction,
+    News,
+    hear,
+    heed_error,
+    lock,
+    next_poll,
+    note,
+    unconfirm,
+    with_proof,
+    write,
+)
+from postcall.messages.twilio_client import Accepted, Ambiguous, NotReached, Outcome, Refused
+from postcall.work.leases import LostLease, lock_held
+
+log = structlog.get_logger("postcall.messages")
+
+# Pauses before a text that was surely not sent is tried again, in seconds: doubled each time, with jitter.
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 300.0
+
+# A clock that goes on while the machine sleeps, where there is one: a laptop that was shut, or a paused virtual
+# machine, must not wake up and send.
+_clock: Final[Callable[[], float]] = (
+    (lambda: time.clock_gettime(time.CLOCK_BOOTTIME)) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+)
+
+
+class Fence:
+    """A point in time after which a request must not begin, on a clock that nobody sets.
+
+    Measured from before the claim, hence from before its lease.
+    """
+
+    def __init__(self, limit_s: float = FENCE_S) -> None:
+        self._until = _clock() + limit_s
+
+    def is_open(self) -> bool:
+        return _clock() < self._until
+
+
+def send(message: Message) -> None:
+    """Sends a message that this worker has taken, if it may go out now.
+
+    1. One transaction looks at everything again under the recipient's lock and opens an attempt (`claim`).
+    2. The request is made, unless the worker was too slow to begin in time.
+    3. What came of it is recorded, if the attempt is still this worker's.
+
+    Killed anywhere: before 1 is committed, the message is taken again; after it, the attempt's lease runs out
+    and Twilio's list decides. Raises LostLease when the message is another worker's by now.
+    """
+    fence = Fence()
+    attempt = claim(message)
+    if attempt is not None:
+        record(attempt, hand_to_twilio(attempt, fence))
+
+
+def hand_to_twilio(attempt: Attempt, fence: Fence) -> Outcome:
+    """Makes the one request of a claimed attempt."""
+    message = attempt.message
+    return twilio_client.create(
+        attempt.account,
+        to=attempt.to,
+        sender=Sender(message.from_number, message.messaging_service_sid),
+        body=message.body,
+        status_callback=status_callback(attempt.account, attempt.token),
+        valid_for_s=(message.valid_until - timezone.now()).total_seconds(),
+        may_begin=fence.is_open,
+    )
+
+
+def record(attempt: Attempt, outcome: Outcome) -> None:
+    """Writes down what came of the request.
+
+    A worker that overslept its lease writes nothing about the attempt, with one exception: a SID that Twilio
+    told us is proof of which message is whose, like a callback, however late it comes.
+    """
+    if isinstance(outcome, Refused):
+        _insist(attempt, lambda: heed_error(attempt, outcome.code))
+    try:
+        _insist(attempt, lambda: _write_outcome(attempt, outcome))
+    except LostLease:
+        log.warning("an answer came after the lease", attempt=str(attempt.pk), outcome=type(outcome).__name__)
+        if isinstance(outcome, Accepted):
+            _accepted(attempt, outcome, generation=None)
+
+
+def _insist(attempt: Attempt, work: Callable[[], None]) -> None:
+    """Runs `work` again while the database is away and the lease allows: an answer forgotten means minutes of
+    finding out what it was."""
+    pause_s = 0.2
+    while True:
+        try:
+            return work()
+        except (OperationalError, InterfaceError):
+            in_time = attempt.started_at + LEASE - timedelta(seconds=10) > timezone.now()
+            if connection.in_atomic_block or not in_time:
+                raise
+        connection.close()
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, 5)
+
+
+def _write_outcome(attempt: Attempt, outcome: Outcome) -> None:
+    match outcome:
+        case Accepted():
+            _accepted(attempt, outcome, generation=attempt.generation)
+        case Refused():
+            _refused(attempt, outcome)
+        case NotReached():
+            _not_sent(attempt, None, outcome.why)
+        case Ambiguous():
+            _ambiguous(attempt, outcome)
+
+
+def _accepted(attempt: Attempt, outcome: Accepted, *, generation: int | None) -> None:
+    news = News.of(outcome.message, DeliveryEvent.Origin.POSTCALL)
+
+    @transaction.atomic
+    def write_down() -> None:
+        locked = lock(attempt.pk, generation)
+        mine: dict[str, Any] = {}
+        if generation is not None:
+            mine = {"lease_until": None, "starts": 0, "due_at": next_poll(locked, 0)}
+            if outcome.twilio_time:
+                mine["clock_offset_s"] = (outcome.twilio_time - timezone.now()).total_seconds()
+        hear(locked, news, **mine)
+
+    try:
+        with_proof(attempt.account_sid, news.sid, write_down)
+    except Contradiction:
+        log.error("Twilio gave two attempts the same SID", attempt=str(attempt.pk))
+
+
+def _told_already(attempt: Attempt) -> bool:
+    """Whether a callback was faster than the response and proved that Twilio has the message.
+
+    Then it is followed like any other, whatever became of the response.
+    """
+    if not attempt.sid:
+        return False
+    write(attempt, lease_until=None, starts=0, due_at=None if attempt.status in FINAL else next_poll(attempt, 0))
+    return True
+
+
+@transaction.atomic
+def _ambiguous(attempt: Attempt, outcome: Ambiguous) -> None:
+    locked = lock(attempt.pk, attempt.generation)
+    if not _told_already(locked):
+        unconfirm(locked, outcome.why)
+
+
+def _refused(attempt: Attempt, outcome: Refused) -> None:
+    kind = explain(outcome.code).kind
+    if kind == "retry" or outcome.status == 429:
+        _not_sent(attempt, outcome.code, outcome.message, retry_after_s=outcome.retry_after_s)
+    else:
+        _failed(attempt, outcome)
+
+
+@transaction.atomic
+def _not_sent(attempt: Attempt, code: int | None, why: str, *, retry_after_s: float | None = None) -> None:
+    """Surely nothing was sent, and the same may work later: another attempt, while the text is valid."""
+    locked = lock(attempt.pk, attempt.generation)
+    if _told_already(locked):
+        return
+    message = locked.message
+    _close(locked, code, why)
+    pause_s = pause_before_next(message.send_tries, retry_after_s)
+    put_off(
+        message,
+        min(timezone.now() + timedelta(seconds=pause_s), message.valid_until),
+        status=Message.Status.QUEUED,
+        send_tries=message.send_tries + 1,
+        next_by=locked.by,
+        sent_at=None,
+    )
+
+
+def pause_before_next(tries: int, retry_after_s: float | None) -> float:
+    """Seconds. Twilio's own wish is honoured; jitter keeps many texts from coming back together."""
+    pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(tries, 16))
+    return max(pause_s, retry_after_s or 0) * random.uniform(1, 1.25)  # noqa: S311  # jitter
+
+
+@transaction.atomic
+def _failed(attempt: Attempt, outcome: Refused) -> None:
+    """Twilio will never take this text as it is, or nothing of this account until somebody mends it."""
+    locked = lock(attempt.pk, attempt.generation)
+    if _told_already(locked):
+        return
+    message, code = locked.message, outcome.code
+    _close(locked, code, outcome.message)
+    told = {"error_code": code, "error_message": outcome.message, "sent_at": None, "send_tries": 0}
+    text = explain(code, outcome.message)
+    if stops_sending(code, accounts_sender=message.sends_as_account) and _is_paused(locked):
+        write(message, next_by=locked.by, **told)
+        hold(message, Reason.SENDER_PAUSED, f"{text.message} {text.fix}")
+        return
+    put_off(message, None, status=Message.Status.FAILED, **told)
+    FollowUp.objects.filter(pk=message.follow_up_id).update(
+        reason=_reason(code, text.kind), detail=f"{text.message} {text.fix}", updated_at=timezone.now()
+    )
+
+
+def _is_paused(attempt: Attempt) -> bool:
+    """Whether the account that refused is the one that the workspace still sends by, and paused."""
+    return SendingAccount.objects.filter(
+        workspace_id=attempt.workspace_id, account_id=attempt.account_id, paused_at__isnull=False
+    ).exists()
+
+
+def _reason(code: int | None, kind: str) -> str:
+    """Why the follow-up sent nothing, of the reasons that everybody knows."""
+    if code in _REASONS:
+        return _REASONS[code]
+    return _REASONS_BY_KIND.get(kind, Reason.NUMBER_REFUSED)
+
+
+_REASONS: Final[dict[int | None, str]] = {
+    21211: Reason.INVALID_RECIPIENT,
+    21605: Reason.MESSAGE_TOO_LONG,
+    21617: Reason.MESSAGE_TOO_LONG,
+    21658: Reason.MESSAGE_TOO_LONG,
+}
+_REASONS_BY_KIND: Final[dict[str, str]] = {
+    "landline": Reason.LANDLINE,
+    "opt_out": Reason.OPTED_OUT,
+    "country": Reason.COUNTRY_NOT_ALLOWED,
+    "config": Reason.MESSAGING_NOT_CONFIGURED,
+}
+
+
+def _close(attempt: Attempt, code: int | None, why: str) -> None:
+    """Ends a locked attempt of which surely nothing was sent."""
+    write(
+        attempt,
+        status=Attempt.Status.REFUSED,
+        open=False,
+        ended_at=timezone.now(),
+        error_code=code,
+        error_message=why,
+        due_at=None,
+        lease_until=None,
+        starts=0,
+    )
+    note(
+        attempt,
+        Attempt.Status.REFUSED,
+        DeliveryEvent.Origin.POSTCALL,
+        error_code=code,
+        detail=why,
+    )
+
+
+@transaction.atomic
+def set_aside(message: Message) -> None:
+    """Stops a message that kills the worker that takes it; it was taken for this, and nothing of it is on its
+    way."""
+    lock_held(message)
+    fresh = Message.objects.get(pk=message.pk)
+    FollowUp.objects.filter(pk=fresh.follow_up_id).update(
+        outcome=FollowUp.Outcome.HELD,
+        reason=Reason.SET_ASIDE,
+        detail="Sending it was begun again and again and never ended.",
+        updated_at=timezone.now(),
+    )
+    put_off(fresh, None, status=Message.Status.FAILED)
+    note(fresh, Message.Status.FAILED, DeliveryEvent.Origin.POSTCALL, detail="set aside: sending it never ended")

@@ -1,0 +1,346 @@
+"""What was heard about an attempt: its status moves forward only, its message mirrors it, and every word of it
+is kept.
+
+Whoever writes here holds the locks of the message and the attempt (`lock`), so that a response, a callback, a
+poll and an operator never undo one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from postcall.config import config
+from postcall.followups.models import FollowUp, OptOut
+from postcall.followups.optouts import opt_out
+from postcall.messages.accounts import pause
+from postcall.messages.addresses import status_callback
+from postcall.messages.errors import explain, stops_sending
+from postcall.messages.models import Attempt, DeliveryEvent, Message
+from postcall.messages.twilio_client import RemoteMessage
+from postcall.work.leases import LostLease
+
+log = structlog.get_logger("postcall.messages")
+
+S = Attempt.Status
+
+# Twilio's words in ours. What is not here moves nothing and is kept all the same.
+OURS: Final[dict[str, str]] = {
+    "scheduled": S.ACCEPTED,
+    "accepted": S.ACCEPTED,
+    "queued": S.ACCEPTED,
+    "sending": S.ACCEPTED,
+    "sent": S.SENT,
+    "delivered": S.DELIVERED,
+    "read": S.DELIVERED,
+    "partially_delivered": S.DELIVERED,
+    "undelivered": S.UNDELIVERED,
+    "failed": S.FAILED,
+    "canceled": S.CANCELED,
+}
+_RANK: Final[dict[str, int]] = {
+    S.ACCEPTED: 1,
+    S.SENT: 2,
+    S.DELIVERED: 3,
+    S.UNDELIVERED: 3,
+    S.FAILED: 3,
+    S.CANCELED: 3,
+}
+FINAL: Final = frozenset({S.DELIVERED, S.UNDELIVERED, S.FAILED, S.CANCELED})
+# Of these Twilio is not known to have the message (any more): whatever is heard counts.
+_UNHEARD: Final = frozenset({S.SENDING, S.UNCONFIRMED, S.REFUSED, S.ABSENT})
+
+POLLS: Final = tuple(timedelta(minutes=m) for m in (1, 10, 60, 360, 1440))
+# Where Twilio cannot call us back, polling is all there is.
+POLLS_ALONE: Final = (timedelta(seconds=5), timedelta(seconds=20), *POLLS)
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class News:
+    """One thing heard about an attempt. `provider_status` is Twilio's own word."""
+
+    sid: str
+    provider_status: str
+    origin: str
+    error_code: int | None = None
+    error_message: str = ""
+    price: Decimal | None = None
+    price_unit: str = ""
+    segments: int | None = None
+    from_number: str = ""
+    detail: str = ""
+
+    @classmethod
+    def of(cls, remote: RemoteMessage, origin: str, detail: str = "") -> News:
+        return cls(
+            sid=remote.sid,
+            provider_status=remote.status,
+            origin=origin,
+            error_code=remote.error_code,
+            error_message=remote.error_message,
+            price=remote.price,
+            price_unit=remote.price_unit,
+            segments=remote.segments,
+            from_number=remote.from_number,
+            detail=detail,
+        )
+
+
+class Contradiction(Exception):
+    """Two attempts were each told, not guessed, that the same SID is theirs."""
+
+
+def lock(attempt_id: UUID, generation: int | None = None) -> Attempt:
+    """The attempt as it is now, locked together with its message until the transaction ends.
+
+    Raises LostLease when `generation` is given and another worker has the attempt by now.
+    """
+    locked = (
+        Attempt.objects.select_for_update(of=("self", "message"), no_key=True)
+        .select_related("message", "account")
+        .defer("account__auth_token", "account__api_key_secret")
+    )
+    attempt = locked.get(pk=attempt_id)
+    if generation is not None and attempt.generation != generation:
+        raise LostLease(f"attempt {attempt_id}")
+    return attempt
+
+
+def is_latest(attempt: Attempt) -> bool:
+    """Whether the message speaks of this attempt."""
+    return attempt.number == attempt.message.attempts_made
+
+
+def write(row: Attempt | Message, **fields: Any) -> None:
+    """Changes a locked row."""
+    if isinstance(row, Message):
+        fields["updated_at"] = timezone.now()
+    type(row)._base_manager.filter(pk=row.pk).update(**fields)
+    for name, value in fields.items():
+        setattr(row, name, value)
+
+
+def note(
+    about: Message | Attempt,
+    status: str,
+    origin: str,
+    *,
+    provider_status: str = "",
+    error_code: int | None = None,
+    detail: str = "",
+    at: datetime | None = None,
+) -> None:
+    """Keeps one delivery event of a message, or of one of its attempts."""
+    message_id, number = (about.message_id, about.number) if isinstance(about, Attempt) else (about.pk, None)
+    DeliveryEvent.objects.create(
+        at=at or timezone.now(),
+        workspace_id=about.workspace_id,
+        message_id=message_id,
+        attempt_number=number,
+        status=status,
+        provider_status=provider_status[:30],
+        origin=origin,
+        error_code=error_code,
+        detail=detail,
+    )
+
+
+def hear(attempt: Attempt, news: News, *, provisional: bool = False, keep: bool = True, **also: Any) -> None:
+    """Takes in what was heard about a locked attempt, and keeps it (with `keep` False: only when it moves
+    something).
+
+    `news.sid` becomes the attempt's; `provisional` when it was found and not told. `also` is written to the
+    attempt besides. A status lower than the present one moves nothing.
+    """
+    told = OURS.get(news.provider_status)
+    replaced = bool(attempt.sid) and attempt.sid != news.sid
+    unheard = attempt.status in _UNHEARD or replaced
+    moves = unheard or (told is not None and _RANK[told] > _RANK.get(attempt.status, 0))
+    fields: dict[str, Any] = dict(also)
+    if attempt.sid != news.sid:
+        fields |= {"sid": news.sid, "provisional": provisional}
+    elif attempt.provisional and not provisional:
+        fields["provisional"] = False
+    if moves:
+        fields |= _moved(attempt, told or S.ACCEPTED, news)
+        if unheard and attempt.status != S.SENDING and "due_at" not in also:
+            fields |= {"polls_done": 0, "due_at": next_poll(attempt, 0)}
+    risen = unheard and attempt.status in (S.REFUSED, S.ABSENT, S.UNCONFIRMED)
+    if fields:
+        write(attempt, **fields)
+    if is_latest(attempt):
+        _mirror(attempt, news, moves)
+        if risen:
+            _it_did_go_out(attempt.message)
+    if not keep and not moves:
+        return
+    note(
+        attempt,
+        told or attempt.status,
+        news.origin,
+        provider_status=news.provider_status,
+        error_code=news.error_code,
+        detail=news.detail or (_DOUBLED if risen and not is_latest(attempt) else ""),
+    )
+
+
+_DOUBLED: Final = "This earlier attempt reached Twilio after all: the recipient may get the text twice."
+
+
+def _moved(attempt: Attempt, status: str, news: News) -> dict[str, Any]:
+    final = status in FINAL
+    return {
+        "status": status,
+        "open": not final and is_latest(attempt),
+        "ended_at": timezone.now() if final else None,
+        "error_code": news.error_code,
+        "error_message": news.error_message,
+    }
+
+
+def _mirror(attempt: Attempt, news: News, moves: bool) -> None:
+    """The message says what its latest attempt says."""
+    message = attempt.message
+    fields: dict[str, Any] = {}
+    if moves:
+        fields = {
+            "status": attempt.status,
+            "sid": attempt.sid,
+            "error_code": attempt.error_code,
+            "error_message": attempt.error_message,
+            "send_tries": 0,
+            "sent_at": message.sent_at or attempt.started_at,
+        }
+    if moves and message.due_at is not None:
+        # Another attempt was about to start, and this one turns out to have been sent: nobody may begin it,
+        # nor a worker that has taken the message already.
+        fields |= {"due_at": None, "lease_until": None, "generation": message.generation + 1}
+    if news.price is not None and news.price != message.price:
+        fields |= {"price": news.price, "price_unit": news.price_unit}
+    if news.segments:
+        fields |= {"segments": news.segments} if news.segments != message.segments else {}
+    if news.from_number and not message.from_number:
+        fields["from_number"] = news.from_number
+    if fields:
+        write(message, **fields)
+
+
+def has_nothing_new(attempt: Attempt, news: News) -> bool:
+    """Whether this status is one that the attempt has passed already, as most callbacks' are: such a one only
+    needs keeping."""
+    told = OURS.get(news.provider_status)
+    if attempt.status in _UNHEARD:
+        return False
+    return told is None or _RANK[told] <= _RANK[attempt.status]
+
+
+def _it_did_go_out(message: Message) -> None:
+    """Takes back what was said while nothing seemed to have been sent, such as `expired`."""
+    FollowUp.objects.filter(pk=message.follow_up_id).exclude(outcome=FollowUp.Outcome.MESSAGE, reason="").update(
+        outcome=FollowUp.Outcome.MESSAGE, reason="", detail="", updated_at=timezone.now()
+    )
+
+
+def next_poll(attempt: Attempt, polls_done: int) -> datetime | None:
+    """When Twilio is asked next how the attempt does; None: no more."""
+    polls = POLLS if status_callback(attempt.account, attempt.token) else POLLS_ALONE
+    if polls_done >= len(polls):
+        return None
+    return max(attempt.started_at + polls[polls_done], timezone.now() + timedelta(seconds=1))
+
+
+def unconfirm(attempt: Attempt, detail: str, *, error_code: int | None = None) -> None:
+    """A locked attempt may or may not have been sent: Twilio's list is to say so.
+
+    Where an identical text to the same number is being found out about already, the list could not tell the
+    two apart: this one is left to the operator.
+    """
+    rival = (
+        Attempt.objects.filter(
+            account_sid=attempt.account_sid,
+            to=attempt.to,
+            body_digest=attempt.body_digest,
+            status__in=(S.SENDING, S.UNCONFIRMED),
+            open=True,
+        )
+        .exclude(pk=attempt.pk)
+        .exists()
+    )
+    opens = not rival and is_latest(attempt)
+    write(
+        attempt,
+        status=S.UNCONFIRMED,
+        sid="",
+        provisional=False,
+        open=opens,
+        ended_at=None,
+        checks_done=0,
+        candidates=[],
+        lease_until=None,
+        starts=0,
+        due_at=timezone.now() + timedelta(seconds=config().reconcile_after[0]) if opens else None,
+    )
+    if is_latest(attempt):
+        write(
+            attempt.message,
+            status=Message.Status.UNCONFIRMED,
+            sid="",
+            sent_at=attempt.message.sent_at or attempt.started_at,
+        )
+    note(
+        attempt,
+        S.UNCONFIRMED,
+        DeliveryEvent.Origin.POSTCALL,
+        error_code=error_code,
+        detail=detail,
+    )
+
+
+def with_proof(account_sid: str, sid: str, work: Callable[[], _Result]) -> _Result:
+    """Runs `work`, a transaction that gives a proven SID to its attempt.
+
+    An attempt that holds the SID provisionally is evicted first. Raises Contradiction when the other one was
+    told the SID too.
+    """
+    try:
+        return work()
+    except IntegrityError:
+        evict(account_sid, sid)
+    try:
+        return work()
+    except IntegrityError as error:
+        raise Contradiction(sid) from error
+
+
+@transaction.atomic
+def evict(account_sid: str, sid: str) -> None:
+    """Takes a SID from the attempt that holds it provisionally."""
+    owner = Attempt.objects.filter(account_sid=account_sid, sid=sid, provisional=True).first()
+    if owner is None:
+        return
+    attempt = lock(owner.pk)
+    if attempt.sid == sid and attempt.provisional:
+        unconfirm(attempt, "The message found in Twilio's list turned out to be another one's.")
+
+
+def heed_error(attempt: Attempt, code: int | None) -> None:
+    """What an error of Twilio's means beyond this message: an opt-out, or a sender that cannot send.
+
+    Takes the recipient's lock, so never call it while holding a row's.
+    """
+    if code is None:
+        return
+    if explain(code).kind == "opt_out":
+        opt_out(attempt.workspace_id, attempt.to, OptOut.Origin.TWILIO, quote=f"Twilio refused the text ({code}).")
+    elif stops_sending(code, accounts_sender=attempt.message.sends_as_account):
+        pause(attempt.workspace_id, attempt.account_id, code, started_at=attempt.started_at)

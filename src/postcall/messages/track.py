@@ -1,0 +1,327 @@
+"""Following an attempt: finding out what became of an ambiguous one, and polling the others to their end."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from postcall.config import config
+from postcall.followups.models import FollowUp, Reason
+from postcall.messages import twilio_client
+from postcall.messages.claim import put_off
+from postcall.messages.models import Attempt, DeliveryEvent, Message
+from postcall.messages.status import (
+    FINAL,
+    News,
+    hear,
+    heed_error,
+    is_latest,
+    lock,
+    next_poll,
+    note,
+    unconfirm,
+    write,
+)
+from postcall.messages.twilio_client import Listing, RemoteMessage, Unread
+from postcall.work.leases import database_now
+from postcall.work.wake import wake
+from postcall.workspaces.models import Workspace
+
+log = structlog.get_logger("postcall.messages")
+
+# How much earlier than the attempt its message may seem to have been made. Twilio's times have whole seconds.
+SLACK: Final = timedelta(seconds=60)
+# Attempts of which the lists proved that nothing was sent, before somebody has to look.
+MOST_ABSENT: Final = 3
+# What Twilio puts before the texts of a trial account.
+TRIAL_PREFIX: Final = "Sent from your Twilio trial account - "
+_DAY: Final = timedelta(days=1)
+
+
+def track(attempt: Attempt) -> None:
+    """Does what is due about an attempt that this worker has taken. Raises LostLease."""
+    if attempt.status == Attempt.Status.SENDING:
+        _lapse(attempt)
+    elif attempt.status == Attempt.Status.UNCONFIRMED and attempt.open:
+        _find_out(attempt)
+    else:
+        _poll(attempt)
+
+
+@transaction.atomic
+def _lapse(attempt: Attempt) -> None:
+    """The worker that was sending is gone, or too late: whether the request went out is unknown."""
+    locked = lock(attempt.pk, attempt.generation)
+    if locked.status != Attempt.Status.SENDING:
+        _follow(locked, 0)
+        return
+    unconfirm(locked, "The worker that was sending it stopped before it could say what came of it.")
+
+
+def _follow(attempt: Attempt, polls_done: int, *, due: bool = True) -> None:
+    write(
+        attempt,
+        polls_done=polls_done,
+        due_at=next_poll(attempt, polls_done) if due else None,
+        lease_until=None,
+        starts=0,
+    )
+
+
+# Finding out
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a list shows that might be this attempt's: `ours` has its body, `others` another one."""
+
+    ours: RemoteMessage | None
+    others: frozenset[str]
+
+
+def _find_out(attempt: Attempt) -> None:
+    """Reads Twilio's list of messages to the recipient and concludes what it allows."""
+    listing = twilio_client.list_to(attempt.account, attempt.to)
+    # Read after the list, so that a slow answer makes the offset too small: then more may be this attempt's.
+    now = database_now()
+    try:
+        with transaction.atomic():
+            locked = lock(attempt.pk, attempt.generation)
+            if locked.status != Attempt.Status.UNCONFIRMED or not locked.open:
+                _follow(locked, 0, due=locked.status not in FINAL)
+            elif isinstance(listing, Unread):
+                _ask_again(locked, listing)
+            else:
+                offset = (listing.twilio_time - now) if listing.twilio_time else timedelta()
+                _conclude(locked, _look(locked, listing, offset), offset)
+    except IntegrityError:
+        # The SID was given to another attempt this instant; the next look sees that.
+        write(attempt, lease_until=None, due_at=timezone.now() + timedelta(seconds=1))
+
+
+def _ask_again(attempt: Attempt, unread: Unread) -> None:
+    """While a list cannot be read, nothing is known and nothing is sent; patience grows with the attempt's age."""
+    age = timezone.now() - attempt.started_at
+    first = timedelta(seconds=config().reconcile_after[0])
+    log.warning("Twilio's list cannot be read", attempt=str(attempt.pk), why=unread.why)
+    pause = max(min(first, timedelta(seconds=30)), min(age / 4, timedelta(minutes=30)))
+    write(attempt, due_at=timezone.now() + pause, lease_until=None, starts=0)
+
+
+def _look(attempt: Attempt, listing: Listing, offset: timedelta) -> _Seen:
+    """Everything to that number since the attempt that no other attempt owns or is waiting for."""
+    since = (attempt.started_at + offset - SLACK).replace(microsecond=0)
+    recent = [
+        message
+        for message in listing.messages
+        if message.direction == "outbound-api" and (message.created_at is None or message.created_at >= since)
+    ]
+    owned = _owned(attempt, [message.sid for message in recent] + attempt.candidates)
+    unowned = sorted(
+        (message for message in recent if message.sid not in owned),
+        key=lambda message: (message.created_at or since, message.sid),
+    )
+    ours = [message for message in unowned if _same_text(message.body, attempt.message.body)]
+    awaited = _awaited(attempt)
+    others = {message.sid for message in unowned if message not in ours and _digest(message.body) not in awaited}
+    return _Seen(ours[0] if ours else None, frozenset(others | (set(attempt.candidates) - owned)))
+
+
+def _owned(attempt: Attempt, sids: list[str]) -> set[str]:
+    owners = Attempt.objects.filter(account_sid=attempt.account_sid, sid__in=sids).exclude(pk=attempt.pk)
+    return set(owners.values_list("sid", flat=True))
+
+
+def _awaited(attempt: Attempt) -> set[str]:
+    """The bodies of other texts to the number of which it is not known yet whether they were sent."""
+    others = Attempt.objects.filter(
+        account_sid=attempt.account_sid,
+        to=attempt.to,
+        status__in=(Attempt.Status.SENDING, Attempt.Status.UNCONFIRMED),
+        open=True,
+    )
+    return set(others.exclude(pk=attempt.pk).values_list("body_digest", flat=True))
+
+
+def _same_text(theirs: str, ours: str) -> bool:
+    return theirs.removeprefix(TRIAL_PREFIX).strip() == ours.strip()
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _conclude(attempt: Attempt, seen: _Seen, offset: timedelta) -> None:
+    if seen.ours is not None:
+        _adopt(attempt, seen.ours, offset)
+        return
+    checks = attempt.checks_done + 1
+    delays = config().reconcile_after
+    fields = {
+        "checks_done": checks,
+        "candidates": sorted(seen.others),
+        "clock_offset_s": offset.total_seconds(),
+        "lease_until": None,
+        "starts": 0,
+    }
+    if checks < len(delays):
+        pause = timedelta(seconds=max(0.0, delays[checks] - delays[checks - 1]))
+        write(attempt, due_at=timezone.now() + pause, **fields)
+        return
+    write(attempt, due_at=None, **fields)
+    if seen.others:
+        _give_up(
+            attempt,
+            "Twilio lists another text to this number that may be this one: "
+            + ", ".join(sorted(seen.others))
+            + ". Look there before sending it again.",
+        )
+    else:
+        _absent(attempt)
+
+
+def _adopt(attempt: Attempt, found: RemoteMessage, offset: timedelta) -> None:
+    """Presence. Provisional: a response or a callback may yet show that the message is another attempt's."""
+    hear(
+        attempt,
+        News.of(found, DeliveryEvent.Origin.POLL, "Found in Twilio's list: it had been sent."),
+        provisional=True,
+        clock_offset_s=offset.total_seconds(),
+        lease_until=None,
+        starts=0,
+    )
+
+
+def _give_up(attempt: Attempt, detail: str) -> None:
+    """Leaves an unconfirmed attempt to the operator; a callback may still prove it."""
+    write(attempt, open=False, due_at=None, lease_until=None, ended_at=timezone.now(), error_message=detail)
+    note(
+        attempt,
+        Attempt.Status.UNCONFIRMED,
+        DeliveryEvent.Origin.POSTCALL,
+        detail=detail,
+    )
+
+
+def _absent(attempt: Attempt) -> None:
+    """The lists prove that nothing was sent: the next attempt starts, if it may."""
+    now = timezone.now()
+    write(attempt, status=Attempt.Status.ABSENT, open=False, ended_at=now)
+    note(
+        attempt,
+        Attempt.Status.ABSENT,
+        DeliveryEvent.Origin.POSTCALL,
+        detail="Twilio's lists show that it was not sent.",
+    )
+    if not is_latest(attempt):
+        return
+    message = attempt.message
+    if _times_absent(message) >= MOST_ABSENT:
+        words = f"It was tried {MOST_ABSENT} times, and none of them reached Twilio."
+        _never_left(message, Message.Status.FAILED, words)
+    elif attempt.workspace.unconfirmed == Workspace.WhenUnconfirmed.HOLD:
+        words = "It was not sent, and this workspace sends nothing again by itself."
+        _never_left(message, Message.Status.UNCONFIRMED, words)
+    elif message.valid_until <= now:
+        _expire(message)
+    else:
+        put_off(message, now, status=Message.Status.QUEUED, next_by=attempt.by, sent_at=None)
+        wake("messages")
+
+
+def _times_absent(message: Message) -> int:
+    return message.attempts.filter(status=Attempt.Status.ABSENT).count()
+
+
+def _never_left(message: Message, status: str, words: str) -> None:
+    put_off(message, None, status=status, error_message=words, sent_at=None)
+    note(message, status, DeliveryEvent.Origin.POSTCALL, detail=words)
+
+
+def _expire(message: Message) -> None:
+    words = "It was not sent, and its time to be sent was over."
+    FollowUp.objects.filter(pk=message.follow_up_id).update(
+        outcome=FollowUp.Outcome.SKIPPED, reason=Reason.EXPIRED, detail=words, updated_at=timezone.now()
+    )
+    _never_left(message, Message.Status.CANCELED, words)
+
+
+@transaction.atomic
+def set_aside(attempt: Attempt) -> None:
+    """Stops following an attempt that kills whoever takes it; what is known of it stands."""
+    locked = lock(attempt.pk, attempt.generation)
+    if locked.status in (Attempt.Status.SENDING, Attempt.Status.UNCONFIRMED) and locked.open:
+        write(locked, status=Attempt.Status.UNCONFIRMED)
+        if is_latest(locked):
+            write(locked.message, status=Message.Status.UNCONFIRMED)
+        _give_up(locked, "Finding out what became of it was begun again and again and never ended.")
+        return
+    write(locked, due_at=None, lease_until=None, starts=0)
+    note(
+        locked,
+        locked.status,
+        DeliveryEvent.Origin.POSTCALL,
+        detail="It is not asked about any more: asking never ended.",
+    )
+
+
+# Polling
+
+
+def _poll(attempt: Attempt) -> None:
+    """Asks Twilio how a message does: callbacks are sent by best effort and may be lost."""
+    if not attempt.sid:
+        with transaction.atomic():
+            locked = lock(attempt.pk, attempt.generation)
+            _follow(locked, locked.polls_done, due=bool(locked.sid))
+        return
+    found = twilio_client.fetch(attempt.account, attempt.sid)
+    if not isinstance(found, Unread):
+        _heed(attempt, found)
+    with transaction.atomic():
+        locked = lock(attempt.pk, attempt.generation)
+        if isinstance(found, Unread):
+            _poll_failed(locked, found)
+        elif locked.sid == found.sid:
+            _polled(locked, found)
+        else:
+            _follow(locked, locked.polls_done)
+
+
+def _heed(attempt: Attempt, found: RemoteMessage) -> None:
+    if found.status in ("failed", "undelivered") and attempt.status not in FINAL:
+        heed_error(attempt, found.error_code)
+
+
+def _poll_failed(attempt: Attempt, unread: Unread) -> None:
+    if unread.gone or timezone.now() - attempt.started_at > 2 * _DAY:
+        log.info("no more polls", attempt=str(attempt.pk), why=unread.why)
+        write(attempt, due_at=None, lease_until=None, starts=0)
+        return
+    age = timezone.now() - attempt.started_at
+    pause = max(timedelta(seconds=30), min(age / 4, timedelta(hours=1)))
+    write(attempt, due_at=timezone.now() + pause, lease_until=None, starts=0)
+
+
+def _polled(attempt: Attempt, found: RemoteMessage) -> None:
+    polls = attempt.polls_done + 1
+    hear(
+        attempt,
+        News.of(found, DeliveryEvent.Origin.POLL),
+        provisional=attempt.provisional,
+        keep=False,
+        due_at=attempt.due_at,
+    )
+    complete = attempt.status in FINAL and (
+        attempt.message.price is not None or attempt.status in (Attempt.Status.FAILED, Attempt.Status.CANCELED)
+    )
+    _follow(attempt, polls, due=not complete)
+    if attempt.due_at is None and attempt.open:
+        # `sent` may be the last that is ever heard: not every carrier gives a receipt.
+        write(attempt, open=False, ended_at=timezone.now())

@@ -1,0 +1,330 @@
+"""The only place that talks to Twilio. What can come of a request is mapped here, once, to our own types:
+
+Accepted     Twilio has the message
+Refused      Twilio said no: surely nothing was sent
+NotReached   it failed before the request was written: surely nothing was sent
+Ambiguous    anything else: it may have been sent
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
+from ssl import SSLCertVerificationError
+from typing import Any, TypeVar
+from uuid import UUID
+
+import requests
+from requests.adapters import HTTPAdapter
+from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]  # the SDK ships no types
+from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # the SDK ships no types
+from twilio.rest import Client  # type: ignore[import-untyped]  # the SDK ships no types
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, SSLError
+
+from postcall.followups.handing import Sender
+from postcall.messages.accounts import SANDBOX_URL
+from postcall.messages.errors import sent_nothing
+from postcall.messages.models import Account
+
+# Seconds to connect, and to wait for each part of the answer. Twilio may take 26 s to give up by itself.
+TIMEOUT_S: tuple[float, float] = (5, 30)
+IN_FLIGHT = 20
+PAGE_SIZE = 1000
+MIN_VALIDITY_S, MAX_VALIDITY_S = 5, 36_000
+
+_SDK_WORDS = ("Unable to create record: ", "Unable to fetch record: ", "Unable to update record: ")
+_BAD_SCHEME = requests.exceptions.MissingSchema | requests.exceptions.InvalidSchema
+
+_Answer = TypeVar("_Answer")
+
+_slots = threading.BoundedSemaphore(IN_FLIGHT)
+
+
+@dataclass(frozen=True)
+class RemoteMessage:
+    """A message as Twilio shows it."""
+
+    sid: str
+    status: str
+    to: str
+    body: str
+    direction: str
+    created_at: datetime | None
+    error_code: int | None = None
+    error_message: str = ""
+    price: Decimal | None = None
+    price_unit: str = ""
+    segments: int | None = None
+    from_number: str = ""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    message: RemoteMessage
+    twilio_time: datetime | None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """`status` is HTTP's, `code` Twilio's, where it gave one. `retry_after_s` is what it asked to wait."""
+
+    status: int
+    code: int | None
+    message: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True)
+class NotReached:
+    why: str
+
+
+@dataclass(frozen=True)
+class Ambiguous:
+    why: str
+
+
+Outcome = Accepted | Refused | NotReached | Ambiguous
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All messages to one number; `twilio_time` is Twilio's clock when it answered."""
+
+    messages: tuple[RemoteMessage, ...]
+    twilio_time: datetime | None
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A question that was not answered. `gone`: Twilio has no such message (any more)."""
+
+    why: str
+    gone: bool = False
+
+
+class _Http(TwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
+    """Keeps each thread's last response: the SDK's exceptions do not carry headers."""
+
+    def __init__(self) -> None:
+        super().__init__(timeout=TIMEOUT_S, max_retries=0)
+        for scheme in ("https://", "http://"):
+            self.session.mount(scheme, HTTPAdapter(pool_maxsize=IN_FLIGHT, max_retries=0))
+        self._last = threading.local()
+
+    def request(self, *args: Any, **kwargs: Any) -> Any:
+        self._last.response = None
+        self._last.response = super().request(*args, **kwargs)
+        return self._last.response
+
+    @property
+    def headers(self) -> dict[str, str]:
+        response = getattr(self._last, "response", None)
+        return {} if response is None else response.headers or {}
+
+
+_clients: dict[tuple[UUID, str], Client] = {}
+_clients_lock = threading.Lock()
+
+
+def create(
+    account: Account,
+    *,
+    to: str,
+    sender: Sender,
+    body: str,
+    status_callback: str | None,
+    valid_for_s: float,
+    may_begin: Callable[[], bool],
+) -> Outcome:
+    """Hands one text to Twilio. `may_begin` is asked right before the request: False, and none is made."""
+    client = _client(account)
+    if client is None:
+        return NotReached("The sandbox is not running.")
+    given = {
+        "to": to,
+        "body": body,
+        "from_": sender.from_number or None,
+        "messaging_service_sid": sender.messaging_service_sid or None,
+        "status_callback": status_callback,
+        "validity_period": max(MIN_VALIDITY_S, min(MAX_VALIDITY_S, int(valid_for_s))),
+    }
+    with _slots:
+        if not may_begin():
+            return NotReached("The worker was too slow to begin in time.")
+        try:
+            instance = client.messages.create(**{name: value for name, value in given.items() if value is not None})
+        except TwilioException as error:
+            return _refusal(error, client.http_client.headers)
+        except requests.RequestException as error:
+            return NotReached(_named(error)) if _surely_unwritten(error) else Ambiguous(_named(error))
+        except (ValueError, TypeError, AttributeError) as error:
+            return Ambiguous(f"Twilio's answer is unreadable ({_named(error)}).")
+        message = _read(instance)
+        if not message.sid:
+            return Ambiguous("Twilio's answer names no message.")
+        return Accepted(message, _date(client.http_client.headers))
+
+
+def fetch(account: Account, sid: str) -> RemoteMessage | Unread:
+    """The message as it is now."""
+    return _ask(account, lambda client: _read(client.messages(sid).fetch()))
+
+
+def list_to(account: Account, to: str) -> Listing | Unread:
+    """Every message of the account to the number, all pages of them.
+
+    Not filtered by date: a message has no sending date until it was sent.
+    """
+
+    def ask(client: Client) -> Listing:
+        page = client.messages.page(to=to, page_size=PAGE_SIZE)
+        twilio_time = _date(client.http_client.headers)
+        return Listing(tuple(_read(instance) for instance in _instances(page)), twilio_time)
+
+    return _ask(account, ask)
+
+
+def redact(account: Account, sid: str) -> RemoteMessage | Unread:
+    """Empties the text that Twilio keeps."""
+    return _ask(account, lambda client: _read(client.messages(sid).update(body="")))
+
+
+def cancel(account: Account, sid: str) -> RemoteMessage | Unread:
+    """Cancels a message that Twilio holds as scheduled."""
+    return _ask(account, lambda client: _read(client.messages(sid).update(status="canceled")))
+
+
+def forget_clients() -> None:
+    """Closes every connection; the next request makes a new client."""
+    with _clients_lock:
+        for client in _clients.values():
+            client.http_client.session.close()
+        _clients.clear()
+
+
+def _instances(page: Any) -> Iterator[Any]:
+    while page is not None:
+        yield from page
+        page = page.next_page()
+
+
+def _ask(account: Account, question: Callable[[Client], _Answer]) -> _Answer | Unread:
+    """Asks what changes nothing, or may be asked twice; every failure is the same: no answer."""
+    client = _client(account)
+    if client is None:
+        return Unread("The sandbox is not running.")
+    with _slots:
+        try:
+            return question(client)
+        except TwilioException as error:
+            return Unread(_said(error), gone=getattr(error, "status", None) == 404)
+        except (requests.RequestException, ValueError, TypeError, AttributeError, KeyError) as error:
+            return Unread(_named(error))
+
+
+def _client(account: Account) -> Client | None:
+    """The account's own client, made once a process; None for the sandbox while there is none."""
+    url = os.environ.get("POSTCALL_SANDBOX_URL", "") if account.api_url == SANDBOX_URL else account.api_url
+    if not url:
+        return None
+    with _clients_lock:
+        client = _clients.get((account.pk, url))
+        if client is None:
+            user, secret = (
+                (account.api_key_sid, account.api_key_secret)
+                if account.api_key_sid
+                else (account.account_sid, account.auth_token)
+            )
+            # An empty environment: TWILIO_EDGE and TWILIO_REGION would rewrite our address.
+            client = Client(user, secret, account.account_sid, http_client=_Http(), environment={"_": ""})
+            client.api.base_url = url
+            _clients[account.pk, url] = client
+    return client
+
+
+def _refusal(error: Any, headers: Mapping[str, str]) -> Outcome:
+    status, code = getattr(error, "status", None), getattr(error, "code", None)
+    if not isinstance(status, int) or not sent_nothing(status, code if isinstance(code, int) else None):
+        return Ambiguous(_said(error))
+    return Refused(status, code if isinstance(code, int) else None, _said(error), _retry_after(headers))
+
+
+def _said(error: Any) -> str:
+    """Twilio's own words, without what the SDK puts around them."""
+    words = getattr(error, "msg", None) or getattr(error, "detail", None) or getattr(error, "title", None)
+    for prefix in _SDK_WORDS:
+        words = str(words or error).removeprefix(prefix)
+    return str(words)
+
+
+def _surely_unwritten(error: requests.RequestException) -> bool:
+    """Whether the failure came before the request was written.
+
+    A kept-alive connection that was closed meanwhile is not such a case: when it broke cannot be known.
+    """
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader | _BAD_SCHEME):
+        return True
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return True
+    cause: BaseException | None = error.args[0] if error.args and isinstance(error.args[0], BaseException) else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    if isinstance(reason, NewConnectionError | ConnectTimeoutError):
+        return True
+    # A certificate is looked at before anything is sent.
+    return isinstance(reason, SSLError) and any(isinstance(arg, SSLCertVerificationError) for arg in reason.args)
+
+
+def _named(error: Exception) -> str:
+    """The kind of failure alone: its text may hold the address with a number in it."""
+    return type(error).__name__
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    given = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
+    try:
+        return max(0.0, float(given))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(given) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _date(headers: Mapping[str, str]) -> datetime | None:
+    given = {name.lower(): value for name, value in headers.items()}.get("date", "")
+    try:
+        at = parsedate_to_datetime(given)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _read(instance: Any) -> RemoteMessage:
+    return RemoteMessage(
+        sid=instance.sid or "",
+        status=instance.status or "",
+        to=instance.to or "",
+        body=instance.body or "",
+        direction=instance.direction or "",
+        created_at=instance.date_created,
+        error_code=instance.error_code if isinstance(instance.error_code, int) else None,
+        error_message=instance.error_message or "",
+        price=_decimal(instance.price),
+        price_unit=(instance.price_unit or "")[:3].upper(),
+        segments=int(instance.num_segments) if str(instance.num_segments).isdecimal() else None,
+        from_number=instance.from_ or "",
+    )
+
+
+def _decimal(given: Any) -> Decimal | None:
+    try:
+        return None if given is None else Decimal(str(given))
+    except InvalidOperation:
+        return None
