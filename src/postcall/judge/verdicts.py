@@ -105,11 +105,15 @@ class Usage:
 
 @dataclass(frozen=True)
 class Judgement:
-    """All verdicts about one call, by condition id, and all answers, by ask id."""
+    """All verdicts about one call, by condition id, and all answers, by ask id.
+
+    `objection` is where the customer said not to be texted, from a judge that listens for it.
+    """
 
     verdicts: dict[str, Verdict]
     answers: dict[str, Answer] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
+    objection: Evidence | None = None
 
 
 class JudgeFailed(Exception):

@@ -1,0 +1,140 @@
+"""What becomes of one follow-up once everything about it is known: a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from postcall.actions.message import MAX_LENGTH
+from postcall.actions.models import Revision
+from postcall.followups.compose import Composed, in_words, length_of
+from postcall.followups.handing import Draft, Sender
+from postcall.followups.models import FollowUp, Reason
+from postcall.followups.policy import FINAL, Go, Refused, Wait
+from postcall.followups.snapshot import Snapshot
+from postcall.judge.verdicts import Evidence, Verdict
+from postcall.workspaces.models import Workspace
+
+Policy = Callable[[], "Go | Wait | Refused"]
+
+MESSAGE, SKIPPED, HELD = FollowUp.Outcome.MESSAGE, FollowUp.Outcome.SKIPPED, FollowUp.Outcome.HELD
+# Refusals that an operator can mend: those wait for it instead of being over.
+_MENDABLE = frozenset({Reason.BUDGET_EXCEEDED, Reason.MESSAGING_NOT_CONFIGURED})
+
+
+@dataclass(frozen=True)
+class Objection:
+    """What the customer said against being texted."""
+
+    explicit: bool
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`draft` is there exactly when the outcome is `message`."""
+
+    outcome: FollowUp.Outcome
+    reason: Reason | None = None
+    detail: str = ""
+    draft: Draft | None = None
+
+
+@dataclass(frozen=True)
+class Matter:
+    """Everything that one decision rests on. `verdict` None: `always`, nothing was judged."""
+
+    snapshot: Snapshot
+    revision: Revision
+    recipient: str
+    verdict: Verdict | None
+    composed: Composed
+    objection: Objection | None
+    workspace: Workspace
+    now: datetime
+
+
+def decide(matter: Matter, policy: Policy, sender: Callable[[], Sender | None]) -> Decision:
+    """Condition, objection, message, sending rules, mode: the first that stands in the way names the reason.
+
+    `policy` and `sender` are asked only where it matters. In shadow nothing is ever held or sent: it shows what
+    live would have come to.
+    """
+    decision = _decide(matter, policy, sender)
+    if matter.snapshot.mode == "shadow" and decision.outcome == HELD:
+        return Decision(SKIPPED, decision.reason, decision.detail)
+    return decision
+
+
+def _decide(matter: Matter, policy: Policy, sender: Callable[[], Sender | None]) -> Decision:
+    stopped = _by_condition(matter) or _by_objection(matter) or _by_message(matter)
+    if stopped:
+        return stopped
+    verdict = policy()
+    if isinstance(verdict, Refused):
+        reason = Reason(verdict.reason)
+        if matter.snapshot.mode == "live" or reason in FINAL:
+            return Decision(HELD if reason in _MENDABLE else SKIPPED, reason, verdict.detail)
+    if matter.snapshot.mode == "shadow":
+        return Decision(SKIPPED, Reason.SHADOW, "In shadow mode this text is written and not sent.")
+    if matter.snapshot.mode == "approve":
+        return Decision(HELD, Reason.AWAITING_APPROVAL, "Somebody has to approve this text before it leaves.")
+    assert not isinstance(verdict, Refused)
+    return sendable(matter, verdict, matter.composed.body, sender())
+
+
+def sendable(matter: Matter, allowed: Go | Wait, body: str, sender: Sender | None) -> Decision:
+    """The draft, or why there is none although the rules allow it; also what an approval comes to."""
+    if sender is None:
+        detail = "No Twilio account is set up for this workspace."
+        return Decision(HELD, Reason.MESSAGING_NOT_CONFIGURED, detail)
+    not_before = allowed.until if isinstance(allowed, Wait) else matter.now
+    last = matter.now + timedelta(seconds=matter.revision.send_within_s)
+    if not_before > last:
+        return Decision(SKIPPED, Reason.EXPIRED, _too_late(not_before, matter.revision.send_within_s))
+    valid_until = min(not_before + timedelta(seconds=matter.workspace.valid_for_s), last)
+    return Decision(MESSAGE, draft=Draft(matter.recipient, sender, body, not_before, valid_until))
+
+
+def _too_late(opening: datetime, within_s: int) -> str:
+    return (
+        f"The send window opens at {opening:%Y-%m-%d %H:%M} UTC, later than the {within_s} seconds "
+        "within which this action's texts have to leave."
+    )
+
+
+def _by_condition(matter: Matter) -> Decision | None:
+    verdict = matter.verdict
+    if verdict is None or verdict.result == "met":
+        return None
+    if verdict.result == "not_met":
+        return Decision(SKIPPED, Reason.CONDITION_NOT_MET, verdict.reason)
+    outcome = SKIPPED if matter.snapshot.on_unclear == "skip" else HELD
+    return Decision(outcome, Reason.CONDITION_UNCLEAR, _with_gaps(verdict.reason, matter.composed))
+
+
+def _with_gaps(reason: str, composed: Composed) -> str:
+    return f"{reason} {in_words(composed.missing)}".strip() if composed.missing else reason
+
+
+def _by_objection(matter: Matter) -> Decision | None:
+    objection = matter.objection
+    if objection is None:
+        return None
+    said = f"“{objection.evidence.quote}” (turn {objection.evidence.turn})."
+    if objection.explicit:
+        return Decision(SKIPPED, Reason.ASKED_NOT_TO_BE_TEXTED, f"The customer said {said}")
+    return Decision(HELD, Reason.ASKED_NOT_TO_BE_TEXTED, f"The customer may not want a text; they said {said}")
+
+
+def _by_message(matter: Matter) -> Decision | None:
+    composed = matter.composed
+    if composed.missing:
+        return Decision(SKIPPED, Reason.MISSING_INPUT, in_words(composed.missing))
+    if composed.unsafe:
+        return Decision(HELD, Reason.UNSAFE_VALUE, in_words(composed.unsafe))
+    if composed.too_long:
+        detail = f"The text is {length_of(composed.body)} characters long; {MAX_LENGTH} is the limit."
+        return Decision(HELD, Reason.MESSAGE_TOO_LONG, detail)
+    return None

@@ -1,0 +1,167 @@
+"""What an operator does about a follow-up: approve, reject, say whether the verdict was right, judge again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import DurationField, ExpressionWrapper, F
+from django.utils import timezone
+
+from postcall.actions.message import MAX_LENGTH
+from postcall.calls.models import Call
+from postcall.followups import policy
+from postcall.followups.compose import Composed, length_of
+from postcall.followups.deciding import MESSAGE, Matter, sendable
+from postcall.followups.handing import Messaging
+from postcall.followups.models import FollowUp, Reason
+from postcall.followups.policy import Refused
+from postcall.followups.snapshot import Snapshot
+from postcall.followups.values import UNFILLED, visible
+from postcall.work.wake import wake
+
+# What another judgement may change. A text that left, or that somebody decided about, stays as it is.
+REJUDGEABLE: Final = (
+    Reason.JUDGE_FAILED, Reason.CONDITION_UNCLEAR, Reason.CONDITION_NOT_MET, Reason.MISSING_INPUT, Reason.SET_ASIDE,
+)  # fmt: skip
+
+
+class NotPossible(Exception):
+    """It cannot be done, and nothing was changed. `code` is for programs (a reason of CONTRACT, or one of
+    `not_held`, `no_text`, `too_long`, `placeholder`, `no_verdict`, `in_progress`, `nothing_to_judge`), the text for
+    people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@transaction.atomic
+def approve(follow_up: FollowUp, messaging: Messaging, body: str | None = None) -> FollowUp:
+    """Sends a held follow-up's text, or `body` in its stead, if the sending rules allow it now.
+
+    Of two who approve at the same instant one does; the other gets NotPossible.
+    """
+    row = _held(follow_up)
+    text = _sendable_text(row.body if body is None else body)
+    now = timezone.now()
+    _refuse_stale(row)
+    snapshot = Snapshot.model_validate(row.snapshot)
+    agent, workspace = row.attachment.agent, row.workspace
+    if not row.recipient:
+        raise NotPossible(Reason.NO_RECIPIENT.value, "This follow-up has no number to text.")
+    allowed = policy.check(
+        workspace,
+        messaging.facts_about(workspace.pk, row.recipient),
+        to=row.recipient,
+        urgency=row.revision.urgency,
+        now=now,
+        fallback_timezone=snapshot.agent.timezone,
+    )
+    if isinstance(allowed, Refused):
+        raise NotPossible(allowed.reason, allowed.detail)
+    sender = messaging.sender_for(workspace, snapshot.agent.onto(agent), row.call)
+    matter = Matter(snapshot, row.revision, row.recipient, None, Composed(text), None, workspace, now)
+    decision = sendable(matter, allowed, text, sender)
+    if decision.draft is None:
+        assert decision.reason is not None
+        raise NotPossible(decision.reason.value, decision.detail)
+    row.outcome, row.reason, row.detail, row.body = MESSAGE, "", "", text
+    row.save(update_fields=["outcome", "reason", "detail", "body", "updated_at"])
+    messaging.hand_over(row, decision.draft)
+    return row
+
+
+@transaction.atomic
+def reject(follow_up: FollowUp) -> FollowUp:
+    """Ends a held follow-up without a text."""
+    row = _held(follow_up)
+    row.outcome, row.reason = FollowUp.Outcome.SKIPPED, Reason.REJECTED
+    row.detail = "Somebody looked at it and decided against sending."
+    row.save(update_fields=["outcome", "reason", "detail", "updated_at"])
+    return row
+
+
+@transaction.atomic
+def give_feedback(follow_up: FollowUp, right: bool) -> FollowUp:
+    """Notes whether the verdict was right; asking again overwrites it."""
+    row = FollowUp.objects.select_for_update().get(pk=follow_up.pk)
+    if not row.result:
+        raise NotPossible("no_verdict", "Nothing was judged here, so there is no verdict to be right or wrong.")
+    row.feedback_right = right
+    row.save(update_fields=["feedback_right", "updated_at"])
+    return row
+
+
+@transaction.atomic
+def rejudge(call: Call) -> int:
+    """Has judged again whatever was judged, or could not be, and sent nothing. Returns how many follow-ups."""
+    locked = Call.objects.select_for_update().get(pk=call.pk)
+    if locked.status in (Call.Status.RECEIVED, Call.Status.PROCESSING):
+        raise NotPossible("in_progress", "This call is being decided just now.")
+    now = timezone.now()
+    again = FollowUp.objects.filter(
+        call=locked, reason__in=REJUDGEABLE, outcome__in=("held", "skipped"), message__isnull=True
+    ).update(
+        outcome=FollowUp.Outcome.PENDING, reason="", detail="", result="", confidence=None, verdict=None, inputs={},
+        body="", decided_at=None, feedback_right=None, updated_at=now,
+    )  # fmt: skip
+    if not again:
+        raise NotPossible(
+            "nothing_to_judge", "Nothing about this call was left to the judge, or its texts have left."
+        )
+    Call.objects.filter(pk=locked.pk).update(status=Call.Status.PROCESSING, due_at=now, judge_failures=0)
+    wake("calls")
+    return again
+
+
+def expire_held() -> int:
+    """Ends held follow-ups that nobody decided about within their action's `send_within_s`; returns how many.
+
+    What the judge failed on, or was set aside, stays: it can be judged again.
+    """
+    now = timezone.now()
+    within = ExpressionWrapper(F("revision__send_within_s") * timedelta(seconds=1), output_field=DurationField())
+    stale = FollowUp.objects.filter(outcome=FollowUp.Outcome.HELD, message__isnull=True).exclude(
+        reason__in=(Reason.JUDGE_FAILED, Reason.SET_ASIDE)
+    )
+    ids = list(stale.filter(decided_at__lt=now - within).values_list("pk", flat=True)[:1000])
+    return FollowUp.objects.filter(pk__in=ids, outcome=FollowUp.Outcome.HELD).update(
+        outcome=FollowUp.Outcome.SKIPPED,
+        reason=Reason.EXPIRED,
+        detail="Nobody decided about it while the text still made sense.",
+        updated_at=now,
+    )
+
+
+def _held(follow_up: FollowUp) -> FollowUp:
+    """The row, locked, if it still waits for a decision."""
+    rows = FollowUp.objects.select_for_update(of=("self",)).select_related(
+        "revision", "workspace", "attachment__agent", "call"
+    )
+    row = rows.filter(pk=follow_up.pk, outcome=FollowUp.Outcome.HELD, message__isnull=True).first()
+    if row is None:
+        raise NotPossible("not_held", "This follow-up is not held (any more).")
+    return row
+
+
+def _sendable_text(body: str) -> str:
+    text = visible(body)
+    if not text:
+        raise NotPossible("no_text", "There is no text to send; write one.")
+    if (length := length_of(text)) > MAX_LENGTH:
+        raise NotPossible("too_long", f"The text is {length} characters long; {MAX_LENGTH} is the limit.")
+    if left := UNFILLED.search(text):
+        raise NotPossible("placeholder", f"{left[0]} would go out as it stands; replace it first.")
+    return text
+
+
+def _refuse_stale(row: FollowUp) -> None:
+    if row.reason in (Reason.JUDGE_FAILED, Reason.SET_ASIDE) or row.decided_at is None:
+        return
+    if row.decided_at + timedelta(seconds=row.revision.send_within_s) < timezone.now():
+        raise NotPossible(
+            Reason.EXPIRED.value,
+            f"This text had to leave within {row.revision.send_within_s} seconds of being decided about.",
+        )

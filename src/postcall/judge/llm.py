@@ -1,0 +1,244 @@
+"""The judge that asks a language model, through pydantic-ai: OpenAI, Anthropic, Google, or what speaks alike."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from postcall.judge.prompt import INSTRUCTIONS, PROMPT_VERSION, CallReport, ConditionAnswer, question
+from postcall.judge.verdicts import Answer, Case, Evidence, JudgeFailed, Judgement, Turn, Usage, Verdict
+
+if TYPE_CHECKING:
+    from pydantic_ai import Agent
+    from pydantic_ai.usage import RunUsage
+
+Result = TypeVar("Result")
+
+# Seconds: of one request, and of all that one call may take. The second stays below a call's lease.
+REQUEST_TIMEOUT: Final = 45.0
+DEADLINE: Final = 150.0
+# Characters of one request's transcript; longer calls are read in parts. About 30,000 tokens.
+PART_CHARACTERS: Final = 100_000
+# Turns of the part before that every further part begins with, so that no exchange is cut in two.
+OVERLAP: Final = 8
+
+# Vendor statuses after which asking again, with the same key and model, is useless.
+_USELESS: Final = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
+
+
+@dataclass
+class _Reading:
+    """What was understood of the call so far, part by part."""
+
+    report: CallReport | None = None
+    usage: Usage = field(default_factory=Usage)
+
+
+class LLMJudge:
+    """A Judge. One request a call (a few for very long ones); any number of threads may share one instance."""
+
+    def __init__(self, model: str, *, request_timeout: float = REQUEST_TIMEOUT, deadline: float = DEADLINE) -> None:
+        self.model = model
+        self.name = f"{model} (prompt {PROMPT_VERSION})"
+        self._request_timeout = request_timeout
+        self._deadline = deadline
+
+    def decide(self, case: Case) -> Judgement:
+        """Answers every condition and ask of `case`, or raises JudgeFailed."""
+        reading = _run(self._read(case), self._deadline)
+        assert reading.report is not None
+        return _judgement(case, reading.report, reading.usage, self.name)
+
+    async def _read(self, case: Case) -> _Reading:
+        parts = _parts(case.turns)
+        reading = _Reading()
+        for number, part in enumerate(parts, 1):
+            said = f"part {number} of {len(parts)}" if len(parts) > 1 else ""
+            text = question(case, part, so_far=reading.report, part=said)
+            report, usage = await self._request(text)
+            reading.report = _joined(reading.report, report, first_new=_first_new(parts, number))
+            reading.usage = _sum(reading.usage, usage)
+        return reading
+
+    async def _request(self, text: str) -> tuple[CallReport, RunUsage]:
+        from pydantic_ai.exceptions import AgentRunError, ModelAPIError, UnexpectedModelBehavior, UserError
+
+        try:
+            result = await self._agent.run(text)
+        except ModelAPIError as error:
+            raise _failure(error) from error
+        except UnexpectedModelBehavior as error:
+            message = f"{self.model} gave no answer of the right shape: {_short(error.message)}"
+            raise JudgeFailed(message, retry=True) from error
+        except UserError as error:
+            raise JudgeFailed(_short(str(error)), retry=False) from error
+        except AgentRunError as error:
+            raise JudgeFailed(_short(str(error)), retry=True) from error
+        return result.output, result.usage
+
+    @cached_property
+    def _agent(self) -> Agent[None, CallReport]:
+        # Here and not above: pydantic-ai and a vendor's library take a second and tens of MB, and most processes
+        # never judge.
+        from pydantic_ai import Agent
+        from pydantic_ai.models import infer_model
+        from pydantic_ai.settings import ModelSettings
+
+        settings = ModelSettings(
+            timeout=self._request_timeout, request_timeout=self._request_timeout, max_retries=0
+        )
+        return Agent(
+            infer_model(_wire_name(self.model)),
+            output_type=CallReport,
+            instructions=INSTRUCTIONS,
+            model_settings=settings,
+            retries=1,
+            name="postcall-judge",
+        )
+
+
+def _wire_name(model: str) -> str:
+    """`openai:` with another base address: such servers speak chat completions, not OpenAI's newer interface."""
+    if model.startswith("openai:") and os.environ.get("OPENAI_BASE_URL"):
+        return model.replace("openai:", "openai-chat:", 1)
+    return model
+
+
+# Long calls.
+
+
+def _parts(turns: Sequence[Turn]) -> list[list[tuple[int, Turn]]]:
+    """The numbered turns, in parts that overlap a little; every turn stands whole in at least one."""
+    numbered = list(enumerate(turns, 1))
+    parts: list[list[tuple[int, Turn]]] = []
+    part: list[tuple[int, Turn]] = []
+    size = 0
+    for number, turn in numbered:
+        if part and size + _size(turn) > PART_CHARACTERS:
+            parts.append(part)
+            part = _tail(part)
+            size = sum(_size(turn) for _, turn in part)
+        part.append((number, turn))
+        size += _size(turn)
+    return [*parts, part]
+
+
+def _tail(part: list[tuple[int, Turn]]) -> list[tuple[int, Turn]]:
+    tail = part[-OVERLAP:]
+    # A few enormous turns may not fill the next part before it begins.
+    return tail if sum(_size(turn) for _, turn in tail) < PART_CHARACTERS // 4 else []
+
+
+def _size(turn: Turn) -> int:
+    return len(turn.text) + 45  # its JSON around it
+
+
+def _first_new(parts: list[list[tuple[int, Turn]]], number: int) -> int:
+    """The first turn that no earlier part showed."""
+    return parts[number - 2][-1][0] + 1 if number > 1 else 1
+
+
+def _joined(earlier: CallReport | None, later: CallReport, *, first_new: int) -> CallReport:
+    """Both reports as one. The later has read the earlier, so it wins; but it may not drop what it read: a verdict
+    that it overturns without quoting a new turn is `unclear`, an answer that it lacks is kept."""
+    if earlier is None:
+        return later
+    before = {answer.id: answer for answer in earlier.conditions}
+    conditions = [_kept(before.pop(answer.id, None), answer, first_new) for answer in later.conditions]
+    found = {answer.id: answer for answer in earlier.values if answer.value is not None}
+    found |= {answer.id: answer for answer in later.values if answer.value is not None or answer.id not in found}
+    return CallReport(
+        conditions=[*conditions, *before.values()],
+        values=list(found.values()),
+        objection=earlier.objection or later.objection,
+    )
+
+
+def _kept(before: ConditionAnswer | None, after: ConditionAnswer, first_new: int) -> ConditionAnswer:
+    if before is None or before.result != "met" or after.result == "met":
+        return after
+    if any(quoted.turn >= first_new for quoted in after.evidence):
+        return after
+    reason = f"An earlier part of the call says otherwise ({before.reason}), and nothing later takes it back."
+    return before.model_copy(update={"result": "unclear", "reason": reason, "confidence": 0.5})
+
+
+# Translating.
+
+
+def _judgement(case: Case, report: CallReport, usage: Usage, name: str) -> Judgement:
+    """Only what was asked about: an id that nobody asked for is dropped."""
+    conditions = {f"C{number}": condition.id for number, condition in enumerate(case.conditions, 1)}
+    asks = {f"V{number}": ask.id for number, ask in enumerate(case.asks, 1)}
+    objection = report.objection
+    return Judgement(
+        verdicts={conditions[a.id]: _verdict(a, name) for a in report.conditions if a.id in conditions},
+        answers={asks[a.id]: Answer(a.value, a.turn) for a in report.values if a.id in asks},
+        usage=usage,
+        objection=Evidence(objection.turn, objection.quote) if objection else None,
+    )
+
+
+def _verdict(answer: ConditionAnswer, name: str) -> Verdict:
+    return Verdict(
+        result=answer.result,
+        confidence=answer.confidence,
+        reason=answer.reason,
+        evidence=tuple(Evidence(quoted.turn, quoted.quote) for quoted in answer.evidence),
+        probability=answer.probability,
+        judge=name,
+    )
+
+
+def _sum(so_far: Usage, usage: RunUsage) -> Usage:
+    return Usage(
+        so_far.input_tokens + usage.input_tokens,
+        so_far.output_tokens + usage.output_tokens,
+        so_far.requests + usage.requests,
+    )
+
+
+def _failure(error: Any) -> JudgeFailed:
+    status = getattr(error, "status_code", None)
+    said = f" (HTTP {status})" if status else ""
+    # A quota that is used up comes as 429 too, and like a rate limit may be mended while the call waits.
+    return JudgeFailed(f"{error.model_name}{said}: {_short(str(error))}", retry=status not in _USELESS)
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return f"{text[:300]}…" if len(text) > 300 else text
+
+
+# Running.
+
+
+class _Loop:
+    """One event loop in one thread for all requests of the process: the vendors' clients keep their connections
+    with the loop that opened them, so each worker thread's own loop would close them under the others."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, name="postcall-judge", daemon=True).start()
+
+
+_lock = threading.Lock()
+_loop: _Loop | None = None
+
+
+def _run(work: Coroutine[Any, Any, Result], deadline: float) -> Result:
+    global _loop
+    with _lock:
+        _loop = _loop or _Loop()
+    future = asyncio.run_coroutine_threadsafe(work, _loop.loop)
+    try:
+        return future.result(deadline)
+    except FutureTimeoutError:
+        future.cancel()
+        raise JudgeFailed(f"The judge took longer than {deadline:.0f} seconds.", retry=True) from None
