@@ -1,0 +1,101 @@
+"""Connecting voice platforms, changing how, and disconnecting them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.utils import timezone
+from pydantic import Field, ValidationError
+
+from postcall.agents.editing import Invalid, Name
+from postcall.config import config
+from postcall.sources.ended_call import Strict
+from postcall.sources.kind import SourceKind
+from postcall.sources.kinds import KINDS
+from postcall.sources.models import Source
+from postcall.sources.reading import errors_of
+from postcall.workspaces.models import Workspace
+
+
+class SourceContent(Strict):
+    """What one says of a source."""
+
+    kind: str = Field(max_length=20, examples=["generic"])
+    name: Name = Field(examples=["Front desk"])
+    auth: dict[str, Any] | None = Field(
+        default=None,
+        description='In the shape of the kind, such as {"secret": "whsec_…"}; never returned. Left out: Postcall '
+        "makes a secret where the platform takes one and returns it this once; a change keeps what was.",
+        examples=[None],
+    )
+
+
+def kind_of(name: str) -> SourceKind:
+    """Raises Invalid, listing the kinds, when there is none of this name."""
+    if kind := KINDS.get(name):
+        return kind
+    raise Invalid(f"there is no source of the kind “{name}”; there are: {', '.join(sorted(KINDS))}", "kind")
+
+
+def create_source(workspace: Workspace, content: SourceContent) -> tuple[Source, dict[str, Any] | None]:
+    """The source, and the `auth` that was made for it where none was given: shown once, never again."""
+    kind = kind_of(content.kind)
+    given = _checked(kind, content.auth) if content.auth is not None else None
+    made = kind.new_auth() if given is None else None
+    if kind.auth is not None and given is None and made is None:
+        raise Invalid(f"a {kind.name} source needs its `auth`: the platform signs what it sends", "auth")
+    source = Source.objects.create(
+        workspace=workspace, kind=kind.name, name=content.name, auth=_stored(given or made)
+    )
+    return source, made
+
+
+def update_source(source: Source, content: SourceContent) -> Source:
+    """A new secret makes the present one the previous, which is accepted too until `previous` is set to null."""
+    if content.kind != source.kind:
+        raise Invalid("a source keeps its kind: make another source for the other platform", "kind")
+    source.name = content.name
+    if content.auth is not None:
+        source.auth = _stored(_rotated(auth_of(source), content.auth, _checked(kind_of(source.kind), content.auth)))
+    source.save(update_fields=["name", "auth", "updated_at"])
+    return source
+
+
+def delete_source(source: Source) -> None:
+    """Its address is gone, its calls stay."""
+    source.deleted_at = timezone.now()
+    source.save(update_fields=["deleted_at", "updated_at"])
+
+
+def address_of(source: Source) -> str:
+    """Where the platform has to send its webhooks."""
+    return f"{config().base_url}/in/{source.kind}/{source.token}"
+
+
+def auth_of(source: Source) -> dict[str, Any]:
+    """The source's `auth`; empty: its deliveries are not verified."""
+    return json.loads(source.auth) if source.auth else {}
+
+
+def _checked(kind: SourceKind, auth: dict[str, Any]) -> dict[str, Any]:
+    if kind.auth is None:
+        raise Invalid(f"{kind.name} does not sign what it sends: leave `auth` out", "auth")
+    try:
+        return kind.auth.model_validate(auth).model_dump(mode="json", exclude_none=True)
+    except ValidationError as error:
+        path, said = errors_of(error)[0]
+        raise Invalid(said, ".".join(filter(None, ("auth", path)))) from None
+
+
+def _rotated(present: dict[str, Any], asked: dict[str, Any], checked: dict[str, Any]) -> dict[str, Any]:
+    if "previous" in asked or "secret" not in checked:
+        return checked
+    older = present.get("secret")
+    if older in (None, checked["secret"]):
+        older = present.get("previous")
+    return checked | ({"previous": older} if older else {})
+
+
+def _stored(auth: dict[str, Any] | None) -> str:
+    return json.dumps(auth) if auth else ""

@@ -1,0 +1,10 @@
+"""Every voice platform that Postcall understands, by the name that stands in `/in/{kind}/{token}`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from postcall.sources.generic import Generic
+from postcall.sources.kind import SourceKind
+
+KINDS: Final[dict[str, SourceKind]] = {kind.name: kind for kind in (Generic(),)}
