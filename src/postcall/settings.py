@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "heroicons",
+    "ninja",  # its documentation page brings its own scripts
     "postcall.workspaces",
     "postcall.agents",
     "postcall.actions",
