@@ -1,1 +1,51 @@
-urlpatterns: list[object] = []
+"""The dashboard's addresses. Every state of a page has one; the workspace is a part of it."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from postcall.dashboard.signing_in import SignIn, SignOut
+from postcall.dashboard.views import (
+    actions,
+    agents,
+    calls,
+    follow_ups,
+    messages,
+    overview,
+    review,
+    sending,
+    workspaces,
+)
+
+_workspace: list[URLPattern | URLResolver] = [
+    path("", overview.overview, name="overview"),
+    path("calls", calls.log, name="calls"),
+    path("calls/live", calls.live, name="calls-live"),
+    path("calls/<uuid:call_id>", calls.call, name="call"),
+    path("calls/<uuid:call_id>/live", calls.call_live, name="call-live"),
+    path("calls/<uuid:call_id>/raw", calls.raw, name="call-raw"),
+    path("calls/<uuid:call_id>/judge-again", calls.judge_again, name="judge-again"),
+    path("follow-ups/<uuid:follow_up_id>", follow_ups.card, name="follow-up-card"),
+    path("follow-ups/<uuid:follow_up_id>/approve", follow_ups.approve, name="approve"),
+    path("follow-ups/<uuid:follow_up_id>/reject", follow_ups.reject, name="reject"),
+    path("follow-ups/<uuid:follow_up_id>/feedback", follow_ups.feedback, name="feedback"),
+    path("review", review.review, name="review"),
+    path("review/decide", review.decide, name="review-decide"),
+    path("messages", messages.log, name="messages"),
+    path("messages/<uuid:message_id>/resend", messages.resend, name="resend"),
+    path("messages/<uuid:message_id>/cancel", messages.cancel, name="cancel"),
+    path("actions", actions.every, name="actions"),
+    path("actions/<uuid:action_id>", actions.one, name="action"),
+    path("agents", agents.every, name="agents"),
+    path("agents/<uuid:agent_id>", agents.one, name="agent"),
+    path("sending", sending.sending, name="sending"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", workspaces.home, name="home"),
+    path("sign-in", SignIn.as_view(), name="sign-in"),
+    path("sign-out", SignOut.as_view(), name="sign-out"),
+    path("calls/<uuid:call_id>", workspaces.call, name="any-call"),
+    path("<str:place>", workspaces.place, name="place"),
+    path("w/<uuid:workspace_id>/", include(_workspace)),
+]

@@ -1,0 +1,147 @@
+"""Who is looking, at which workspace, and what they may do there. Every page's queries start here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import update_wrapper
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.http import HttpResponseClientRefresh
+
+from postcall.followups.models import FollowUp
+from postcall.messages.models import SendingAccount
+from postcall.workspaces.models import Membership, User, Workspace
+
+LAST_WORKSPACE = "workspace"
+
+P = ParamSpec("P")
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request by a member of one workspace."""
+
+    request: HttpRequest
+    person: User
+    membership: Membership
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.membership.workspace
+
+    @property
+    def may_act(self) -> bool:
+        """Viewers look; owners and editors press buttons."""
+        return self.membership.role in (Membership.Role.OWNER, Membership.Role.EDITOR)
+
+    def to(self, name: str, *args: object) -> str:
+        """The address of a page of this workspace."""
+        return reverse(name, args=[self.workspace.pk, *args])
+
+    def one(self, rows: QuerySet[M], pk: UUID) -> M:
+        """The row of this workspace with that id; anybody else's is a 404."""
+        row = rows.filter(workspace=self.workspace, pk=pk).first()
+        if row is None:
+            raise Http404
+        return row
+
+    def page(self, template: str, context: dict[str, Any] | None = None, *, place: str = "") -> HttpResponse:
+        """A whole page in its frame; `place` is where in the sidebar one is."""
+        return render(self.request, f"dashboard/{template}", {**frame(self), "place": place, **(context or {})})
+
+    def part(self, template: str, context: dict[str, Any]) -> HttpResponse:
+        """A piece of a page, for htmx."""
+        return render(self.request, f"dashboard/{template}", {"visit": self, **context})
+
+    def back(self, otherwise: str) -> HttpResponse:
+        """To the page of ours that the form names in `next`, else to `otherwise`."""
+        target = self.request.POST.get("next", "")
+        return redirect(target if is_local(self.request, target) else otherwise)
+
+
+def is_local(request: HttpRequest, target: str) -> bool:
+    """Whether an address that the browser gave us leads nowhere but here."""
+    allowed = url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return allowed and urlsplit(target).path.startswith("/")
+
+
+def member(
+    view: Callable[Concatenate[Visit, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, UUID, P], HttpResponse]:
+    """Lets members of the workspace in; to everybody else it does not exist."""
+
+    def entered(request: HttpRequest, workspace_id: UUID, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return ask_to_sign_in(request)
+        membership = (
+            Membership.objects.filter(workspace_id=workspace_id, user=request.user)
+            .select_related("workspace")
+            .first()
+        )
+        if membership is None:
+            raise Http404
+        _remember(request, workspace_id)
+        return view(Visit(request, request.user, membership), *args, **kwargs)
+
+    update_wrapper(entered, view)
+    return entered
+
+
+def actor(
+    view: Callable[Concatenate[Visit, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, UUID, P], HttpResponse]:
+    """`member`, and one who may act: a viewer gets 403."""
+
+    def acting(visit: Visit, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not visit.may_act:
+            raise PermissionDenied
+        return view(visit, *args, **kwargs)
+
+    update_wrapper(acting, view)
+    return member(acting)
+
+
+def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
+    """A page asks for its reader; a piece that htmx fetched lets the whole page ask."""
+    if request.headers.get("HX-Request"):
+        return HttpResponseClientRefresh()
+    return redirect_to_login(request.get_full_path())
+
+
+def _remember(request: HttpRequest, workspace_id: UUID) -> None:
+    if request.session.get(LAST_WORKSPACE) != str(workspace_id):
+        request.session[LAST_WORKSPACE] = str(workspace_id)
+
+
+def last_workspace(request: HttpRequest) -> Workspace | None:
+    """Where the person was last, else a workspace that has something to see; None: member of none."""
+    memberships = Membership.objects.filter(user=cast(User, request.user)).select_related("workspace")
+    mine = {str(row.workspace_id): row.workspace for row in memberships.order_by("workspace__created_at")}
+    if (last := request.session.get(LAST_WORKSPACE)) in mine:
+        return mine[last]
+    busy = next((each for each in mine.values() if each.calls.exists()), None)
+    return busy or next(iter(mine.values()), None)
+
+
+def frame(visit: Visit) -> dict[str, Any]:
+    """What stands around every page: the workspaces to go to, what waits, and how texts leave."""
+    sending = SendingAccount.objects.filter(workspace=visit.workspace).select_related("account").first()
+    return {
+        "visit": visit,
+        "workspaces": Workspace.objects.filter(memberships__user=visit.person).order_by("name"),
+        "held_count": FollowUp.objects.filter(workspace=visit.workspace, outcome=FollowUp.Outcome.HELD).count(),
+        "sending": sending,
+    }

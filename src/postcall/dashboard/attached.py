@@ -1,0 +1,97 @@
+"""How an action is attached to an agent, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from postcall.actions.models import Attachment
+
+MODES: Final = {
+    "off": "Off",
+    "shadow": "Shadow: decides, sends nothing",
+    "approve": "Approve: each text waits for a person",
+    "live": "Live",
+}
+_IS: Final = {
+    "present": "has a value",
+    "absent": "has no value",
+    "equals": "is",
+    "not_equals": "is not",
+    "contains": "contains",
+    "greater": "is greater than",
+    "less": "is less than",
+}
+_FROM: Final = {
+    "fixed": "Fixed",
+    "collected": "Collected during the call",
+    "extracted": "Extracted after it",
+    "system": "About the call",
+    "pre_call": "Known before the call",
+    "action_result": "Answered by a tool",
+    "ask": "Read in the transcript",
+}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One input's binding in words; `kind` empty where nothing is bound."""
+
+    name: str
+    kind: str
+    value: str
+    if_missing: str
+
+
+@dataclass(frozen=True)
+class Attached:
+    attachment: Attachment
+    mappings: list[Bound]
+    rules: list[str]
+
+    @property
+    def mode(self) -> str:
+        return MODES.get(self.attachment.mode, self.attachment.mode)
+
+    @property
+    def unbound(self) -> list[str]:
+        return [each.name for each in self.mappings if not each.kind]
+
+
+def mapped(attachment: Attachment, inputs: Sequence[str]) -> Attached:
+    """The attachment with a row for each of the message's inputs, bound or not."""
+    return Attached(
+        attachment,
+        [in_words(name, attachment.inputs.get(name)) for name in inputs],
+        [rule_in_words(rule) for rule in attachment.only_if],
+    )
+
+
+def in_words(name: str, binding: Mapping[str, Any] | None) -> Bound:
+    if not binding:
+        return Bound(name, "", "", "")
+    kind = binding.get("from", "")
+    if kind == "fixed":
+        return Bound(name, _FROM[kind], str(binding.get("value", "")), "")
+    fallback = binding.get("fallback")
+    return Bound(name, _FROM.get(kind, kind), _told_by(binding), f"“{fallback}”" if fallback else "Send nothing")
+
+
+def _told_by(binding: Mapping[str, Any]) -> str:
+    if binding.get("from") == "ask":
+        return str(binding.get("description", ""))
+    path = str(binding.get("name", ""))
+    tool = binding.get("action")
+    found = f"{tool}: {path}" if tool else path
+    return f"{found}, as {binding['format']}" if binding.get("format") else found
+
+
+def rule_in_words(rule: Mapping[str, Any]) -> str:
+    """Such as `create_booking: reference has a value`."""
+    tool = rule.get("action")
+    name = f"{tool}: {rule.get('name')}" if tool else str(rule.get("name"))
+    value = rule.get("value")
+    return " ".join(
+        part for part in (name, _IS.get(rule.get("is", ""), ""), "" if value is None else f"“{value}”") if part
+    )

@@ -1,0 +1,246 @@
+"""What a follow-up's card says beside its verdict: its inputs, its text as filled, and its way so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+from postcall.actions.message import PLACEHOLDER
+from postcall.dashboard.transcript import evidence_of
+from postcall.dashboard.words import Numbered, State, event_state
+from postcall.followups.models import FollowUp, Reason
+from postcall.followups.reasons import IN_WORDS, MEND
+from postcall.messages.errors import ErrorText, explain
+from postcall.messages.models import Attempt, DeliveryEvent, Message
+
+_RESENDABLE: Final = {
+    Message.Status.UNDELIVERED,
+    Message.Status.FAILED,
+    Message.Status.CANCELED,
+    Message.Status.UNCONFIRMED,
+}
+_CANCELABLE: Final = {Message.Status.SCHEDULED, Message.Status.QUEUED}
+_ORIGINS: Final = {"poll": "found by asking Twilio", "operator": "by hand"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A part of a text; `filled`: an input's value."""
+
+    text: str
+    filled: bool = False
+
+
+@dataclass(frozen=True)
+class InputShown:
+    name: str
+    value: str
+    origin: str
+    turn: int | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the timeline."""
+
+    state: State
+    detail: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Card:
+    """A follow-up with everything that its card shows."""
+
+    numbered: Numbered
+    attempts: Sequence[Attempt] = ()
+    events: Sequence[DeliveryEvent] = ()
+
+    @property
+    def follow_up(self) -> FollowUp:
+        return self.numbered.follow_up
+
+    @property
+    def message(self) -> Message | None:
+        return self.numbered.message
+
+    @property
+    def state(self) -> State:
+        return self.numbered.state
+
+    @property
+    def verdict(self) -> Mapping[str, Any]:
+        return self.follow_up.verdict or {}
+
+    @property
+    def evidence(self) -> list[dict[str, Any]]:
+        return evidence_of(self.numbered)
+
+    @property
+    def says_reason(self) -> bool:
+        """Why nothing went out (yet) is said apart, unless the verdict says it: `not met` explains itself."""
+        if self.follow_up.outcome == FollowUp.Outcome.MESSAGE or not self.follow_up.reason:
+            return False
+        return self.follow_up.reason != Reason.CONDITION_NOT_MET
+
+    @property
+    def reason(self) -> str:
+        return IN_WORDS.get(self.follow_up.reason, self.follow_up.reason)
+
+    @property
+    def mend(self) -> str:
+        return MEND.get(self.follow_up.reason, "")
+
+    @property
+    def detail(self) -> str:
+        """The reason's particulars, where the verdict has not said them already."""
+        said = str(self.verdict.get("reason", ""))
+        return "" if self.follow_up.detail == said else self.follow_up.detail
+
+    @property
+    def error(self) -> ErrorText | None:
+        message = self.message
+        if message is None or message.status not in (Message.Status.FAILED, Message.Status.UNDELIVERED):
+            return None
+        return explain(message.error_code, message.error_message)
+
+    @property
+    def inputs(self) -> list[InputShown]:
+        bindings = self.follow_up.snapshot.get("inputs", {})
+        return [
+            InputShown(
+                name,
+                str(found.get("value") or ""),
+                origin_of(found.get("from", ""), bindings.get(name)),
+                found.get("turn"),
+            )
+            for name, found in self.follow_up.inputs.items()
+            if isinstance(found, dict)
+        ]
+
+    @property
+    def text(self) -> str:
+        message = self.message
+        return message.body if message else self.follow_up.body
+
+    @property
+    def bubble(self) -> list[Run]:
+        return filled(self.follow_up.revision.message, self.follow_up.inputs, self.text)
+
+    @property
+    def is_held(self) -> bool:
+        return self.follow_up.outcome == FollowUp.Outcome.HELD
+
+    @property
+    def can_decide(self) -> bool:
+        """A text that was made already and is held back goes out by itself once its account is mended."""
+        return self.is_held and self.message is None
+
+    @property
+    def can_resend(self) -> bool:
+        return self.message is not None and self.message.status in _RESENDABLE
+
+    @property
+    def can_cancel(self) -> bool:
+        return self.message is not None and self.message.status in _CANCELABLE
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        return list(_steps(self.follow_up, self.events))
+
+    @property
+    def seen(self) -> str:
+        """Changes whenever the card does; what a page already shows is not sent again."""
+        message = self.message
+        moved = message.updated_at.timestamp() if message else 0
+        return f"{self.follow_up.updated_at.timestamp():.6f}-{moved:.6f}-{len(self.events)}"
+
+
+def cards(follow_ups: Sequence[Numbered]) -> list[Card]:
+    """The cards of numbered follow-ups, their attempts and events read at once."""
+    messages = [each.message.pk for each in follow_ups if each.message]
+    attempts = _by_message(Attempt.objects.filter(message__in=messages).order_by("number"))
+    events = _by_message(DeliveryEvent.objects.filter(message__in=messages).order_by("at", "id"))
+    return [
+        Card(each, attempts.get(each.message.pk, []), events.get(each.message.pk, []))
+        if each.message
+        else Card(each)
+        for each in follow_ups
+    ]
+
+
+def _by_message(rows: Iterable[Any]) -> dict[Any, list[Any]]:
+    found: dict[Any, list[Any]] = {}
+    for row in rows:
+        found.setdefault(row.message_id, []).append(row)
+    return found
+
+
+def origin_of(kind: str, binding: Mapping[str, Any] | None) -> str:
+    """Where a value came from, in words, such as `collected as first_name`."""
+    name = (binding or {}).get("name", "")
+    match kind:
+        case "collected":
+            return f"collected as {name}" if name else "collected"
+        case "extracted":
+            return f"extracted as {name}" if name else "extracted"
+        case "pre_call":
+            return f"known before the call as {name}" if name else "known before the call"
+        case "system":
+            return f"the call’s {name.replace('_', ' ')}" if name else "the call"
+        case "action_result":
+            tool = (binding or {}).get("action", "")
+            return f"{tool} answered {name}" if tool else "a tool’s answer"
+        case "ask":
+            return "read in the transcript"
+        case "fallback":
+            return "the fallback"
+        case "fixed":
+            return "the same in every text"
+        case _:
+            return kind
+
+
+def filled(template: str, inputs: Mapping[str, Any], body: str) -> list[Run]:
+    """The body with its inputs' values told apart, where it is this template filled with them."""
+    if not body:
+        return []
+    runs = []
+    last = 0
+    for found in PLACEHOLDER.finditer(template):
+        value = inputs.get(found[1])
+        runs.append(Run(template[last : found.start()]))
+        runs.append(Run(str(value.get("value") or "") if isinstance(value, dict) else "", filled=True))
+        last = found.end()
+    runs.append(Run(template[last:]))
+    if "".join(run.text for run in runs) != body:
+        return [Run(body)]
+    return [run for run in runs if run.text]
+
+
+def _steps(follow_up: FollowUp, events: Sequence[DeliveryEvent]) -> Iterator[Step]:
+    if follow_up.decided_at:
+        took = (follow_up.decided_at - follow_up.call.received_at).total_seconds()
+        detail = f"in {took:.1f} s" if 0 <= took < 60 else ""
+        yield Step(State("idle", "good", "decided"), detail, follow_up.decided_at)
+    several = any((event.attempt_number or 0) > 1 for event in events)
+    for event in events:
+        yield Step(event_state(event.status), _about(event, several), event.at)
+
+
+def _about(event: DeliveryEvent, several: bool) -> str:
+    said = []
+    if several and event.attempt_number:
+        said.append(f"attempt {event.attempt_number}")
+    if event.provider_status and event.provider_status != event.status:
+        said.append(f"Twilio says “{event.provider_status}”")
+    if event.error_code:
+        said.append(f"error {event.error_code}")
+    if origin := _ORIGINS.get(event.origin):
+        said.append(origin)
+    if event.detail:
+        said.append(event.detail)
+    return ", ".join(said)

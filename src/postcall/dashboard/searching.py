@@ -1,0 +1,98 @@
+"""The call log's search and filters, as they stand in the address."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Exists, Func, OuterRef, Q, QuerySet, TextField
+from django.db.models.functions import Cast
+from django.http import QueryDict
+from django.utils import timezone
+
+from postcall.calls.models import Call
+from postcall.dashboard.paging import first_id_at, uuid_or_none
+from postcall.followups.models import FollowUp
+from postcall.workspaces.models import Workspace
+
+DATES: Final[dict[str, str]] = {"today": "Today", "7d": "Last 7 days", "30d": "Last 30 days"}
+UNASSIGNED: Final = "unassigned"
+_NUMBER: Final = re.compile(r"[+\d][\d\s().-]{2,}")
+
+
+class Words(Func):
+    """What was said, without the roles: a JSON array of texts."""
+
+    function = "jsonb_path_query_array"
+    template = "%(function)s(%(expressions)s, '$[*].text')"
+    output_field = TextField()
+
+
+class Values(Func):
+    """Every string that the variables hold, however deep, without their names."""
+
+    function = "jsonb_path_query_array"
+    template = "%(function)s(%(expressions)s, '$.** ? (@.type() == \"string\")')"
+    output_field = TextField()
+
+
+def find_calls(workspace: Workspace, asked: QueryDict) -> QuerySet[Call]:
+    """The workspace's calls that fit what the address asks for; what it asks wrongly is passed over."""
+    calls = Call.objects.filter(workspace=workspace)
+    if (agent := uuid_or_none(asked.get("agent"))) is not None:
+        calls = calls.filter(agent_id=agent)
+    if since := since_of(asked.get("date", "")):
+        calls = calls.filter(pk__gte=first_id_at(since), received_at__gte=since)
+    if asked.get("outcome") == UNASSIGNED:
+        calls = calls.filter(status=Call.Status.UNASSIGNED)
+    elif condition := _about_follow_ups(asked):
+        calls = calls.filter(Exists(FollowUp.objects.filter(condition, call=OuterRef("pk"))))
+    return _with_words(calls, asked.get("q", "").strip()[:200])
+
+
+def is_asking(asked: QueryDict) -> bool:
+    """Whether anything narrows the list."""
+    return any(asked.get(key) for key in ("q", "agent", "outcome", "reason", "message_status", "date"))
+
+
+def since_of(date: str) -> datetime | None:
+    """When the named stretch of days began, in the reader's zone."""
+    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    days = {"today": 0, "7d": 6, "30d": 29}.get(date)
+    return None if days is None else today - timedelta(days=days)
+
+
+def _about_follow_ups(asked: QueryDict) -> Q | None:
+    about = Q()
+    for key, field in (("outcome", "outcome"), ("reason", "reason"), ("message_status", "message__status")):
+        if value := asked.get(key):
+            about &= Q(**{field: value})
+    return about or None
+
+
+def _with_words(calls: QuerySet[Call], text: str) -> QuerySet[Call]:
+    if not text:
+        return calls
+    if _NUMBER.fullmatch(text):
+        digits = re.sub(r"\D", "", text)
+        return calls.filter(
+            Q(customer_number__contains=digits) | Q(agent_number__contains=digits) | Q(external_id__contains=text)
+        )
+    if call_id := _id(text):
+        return calls.filter(pk=call_id)
+    calls = calls.alias(said=Cast(Words("transcript"), TextField()), known=Cast(Values("variables"), TextField()))
+    for word in text.split():
+        # Both are JSON text, in which a quote and a backslash are written with a backslash before.
+        written = json.dumps(word, ensure_ascii=False)[1:-1]
+        sent = Exists(FollowUp.objects.filter(call=OuterRef("pk"), body__icontains=word))
+        calls = calls.filter(
+            Q(said__icontains=written) | Q(known__icontains=written) | Q(sent) | Q(external_id__icontains=word)
+        )
+    return calls
+
+
+def _id(text: str) -> UUID | None:
+    return uuid_or_none(text) if len(text) >= 32 else None

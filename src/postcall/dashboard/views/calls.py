@@ -1,0 +1,180 @@
+"""The call log and a call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import messages as flashes
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRefresh
+
+from postcall.agents.models import Agent
+from postcall.calls.models import Call, RawPayload
+from postcall.dashboard import searching, transcript
+from postcall.dashboard.access import Visit, actor, member
+from postcall.dashboard.cards import cards
+from postcall.dashboard.paging import first_id_at, newest_first, query, uuid_or_none
+from postcall.dashboard.verbs import tried
+from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS, follow_up_state, numbered
+from postcall.followups import review
+from postcall.followups.models import FollowUp
+
+PAGE_SIZE: Final = 40
+MOST_NEW: Final = 99
+_FOLLOW_UPS: Final = Prefetch(
+    "follow_ups", FollowUp.objects.select_related("action", "message").defer("snapshot", "verdict").order_by("pk")
+)
+_UNDECIDED: Final = (Call.Status.RECEIVED, Call.Status.PROCESSING)
+
+
+def _with_follow_ups(calls: QuerySet[Call]) -> QuerySet[Call]:
+    return calls.select_related("agent").defer("transcript").prefetch_related(_FOLLOW_UPS)
+
+
+@require_GET
+@member
+def log(visit: Visit) -> HttpResponse:
+    """Every call that ended, newest first."""
+    request = visit.request
+    page = newest_first(request, _with_follow_ups(searching.find_calls(visit.workspace, request.GET)), PAGE_SIZE)
+    newest = page.rows[0].pk if page.rows else first_id_at(timezone.now())
+    return visit.page(
+        "calls.html",
+        {
+            "page": page,
+            "asking": searching.is_asking(request.GET),
+            "live": None if page.first else _live(visit, newest, page.rows, ""),
+            "asked": request.GET,
+            "agents": Agent.objects.filter(workspace=visit.workspace, calls__isnull=False)
+            .distinct()
+            .order_by("name"),
+            "outcomes": {**OUTCOMES, searching.UNASSIGNED: "No agent known"},
+            "reasons": REASONS,
+            "statuses": MESSAGE_STATUSES,
+            "dates": searching.DATES,
+        },
+        place="calls",
+    )
+
+
+@require_GET
+@member
+def live(visit: Visit) -> HttpResponse:
+    """What came since the list was read: how many new calls, and the rows that have moved. 204: nothing."""
+    asked = visit.request.GET
+    newest = uuid_or_none(asked.get("newest"))
+    if newest is None:
+        return HttpResponse(status=204)
+    watched = [found for each in asked.get("watch", "").split(",")[:PAGE_SIZE] if (found := uuid_or_none(each))]
+    rows = list(_with_follow_ups(Call.objects.filter(workspace=visit.workspace, pk__in=watched)))
+    context = _live(visit, newest, rows, asked.get("seen", ""))
+    if context["seen"] == asked.get("seen"):
+        return HttpResponse(status=204)
+    if context["count"] and asked.get("empty"):
+        return HttpResponseClientRefresh()
+    return visit.part("calls_live.html", {"live": context, "moved": rows})
+
+
+def _live(visit: Visit, newest: UUID, rows: Sequence[Call], seen: str) -> dict[str, Any]:
+    """What a list needs to ask for its news: `seen` is a digest of what it shows of the `rows` that it watches."""
+    request = visit.request
+    found = searching.find_calls(visit.workspace, request.GET).filter(pk__gt=newest)
+    count = len(found.values_list("pk", flat=True)[:MOST_NEW])
+    moving = [call for call in rows if not is_settled(call)]
+    asks = {
+        "newest": str(newest),
+        "watch": ",".join(str(call.pk) for call in moving) or None,
+        "empty": request.GET.get("empty") or (None if rows or seen else "1"),
+        "seen": _digest(count, moving),
+    }
+    return {
+        "count": count,
+        "most": count == MOST_NEW,
+        "seen": _digest(count, rows),
+        "url": visit.to("calls-live") + query(request, **asks),
+        "fresh": visit.to("calls") + query(request, **dict.fromkeys(asks)),
+    }
+
+
+def _digest(count: int, rows: Sequence[Call]) -> str:
+    shown = sorted((str(call.pk), call.status, *_states(call)) for call in rows)
+    return hashlib.sha256(json.dumps([count, shown]).encode()).hexdigest()[:16]
+
+
+def _states(call: Call) -> list[str]:
+    return [follow_up_state(each).words for each in call.follow_ups.all()]
+
+
+def is_settled(call: Call) -> bool:
+    """Whether the call's row will stay as it is."""
+    if call.status in _UNDECIDED:
+        return False
+    return all(follow_up_state(each).settled for each in call.follow_ups.all())
+
+
+@require_GET
+@member
+def call(visit: Visit, call_id: UUID) -> HttpResponse:
+    """What was said, what was decided, and what went out."""
+    found = visit.one(Call.objects.select_related("agent"), call_id)
+    follow_ups = FollowUp.objects.filter(call=found).select_related("action", "revision", "message", "call")
+    ordered = numbered(follow_ups)
+    return visit.page(
+        "call.html",
+        {
+            "call": found,
+            "cards": cards(ordered),
+            "turns": transcript.shown(found, ordered, whole=visit.request.GET.get("turns") == "all"),
+            "undecided": found.status in _UNDECIDED,
+            "variables": {name: values for name, values in found.variables.items() if values},
+        },
+        place="calls",
+    )
+
+
+@require_GET
+@member
+def call_live(visit: Visit, call_id: UUID) -> HttpResponse:
+    """Tells the page of a call that is not decided yet to read itself again once it is."""
+    found = visit.one(Call.objects.defer("transcript", "variables"), call_id)
+    if found.status in _UNDECIDED and not found.follow_ups.exists():
+        return HttpResponse(status=204)
+    return HttpResponseClientRefresh()
+
+
+@require_GET
+@member
+def raw(visit: Visit, call_id: UUID) -> HttpResponse:
+    """What the platform sent, delivery by delivery: a piece for htmx, else plain text."""
+    found = visit.one(Call.objects.defer("transcript", "variables"), call_id)
+    payloads = RawPayload.objects.filter(call=found, workspace=visit.workspace).order_by("received_at")
+    deliveries = [(payload.received_at, pretty(bytes(payload.body))) for payload in payloads]
+    if visit.request.headers.get("HX-Request"):
+        return visit.part("raw.html", {"deliveries": deliveries})
+    text = "\n\n".join(body for _, body in deliveries) or "Nothing is kept of this call’s deliveries."
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+def pretty(body: bytes) -> str:
+    """JSON with line breaks; anything else as it came."""
+    text = body.decode("utf-8", "replace")
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
+
+
+@require_POST
+@actor
+def judge_again(visit: Visit, call_id: UUID) -> HttpResponse:
+    found = visit.one(Call.objects.all(), call_id)
+    if tried(visit, lambda: review.rejudge(found)):
+        flashes.success(visit.request, "The call is being judged again.")
+    return visit.back(visit.to("call", call_id))

@@ -1,0 +1,211 @@
+"""What happened, in a word, an icon and a tone. A colour never stands alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from postcall.calls.models import Call
+from postcall.followups.models import FollowUp, Reason
+from postcall.messages.models import Message
+
+Tone = Literal["good", "wait", "bad", "idle"]
+
+REASONS: Final[dict[str, str]] = {
+    Reason.RULE_NOT_MET: "a rule did not hold",
+    Reason.CONDITION_NOT_MET: "not met",
+    Reason.CONDITION_UNCLEAR: "unclear",
+    Reason.JUDGE_FAILED: "the judge failed",
+    Reason.MISSING_INPUT: "an input is missing",
+    Reason.UNMAPPED_INPUT: "an input is not mapped",
+    Reason.UNSAFE_VALUE: "a value is unsafe",
+    Reason.MESSAGE_TOO_LONG: "message too long",
+    Reason.NOT_CONNECTED: "nobody answered",
+    Reason.VOICEMAIL: "voicemail",
+    Reason.NO_TRANSCRIPT: "no transcript",
+    Reason.REDACTED: "transcript redacted",
+    Reason.AGENT_UNKNOWN: "agent unknown",
+    Reason.NO_RECIPIENT: "no number to text",
+    Reason.INVALID_RECIPIENT: "not a phone number",
+    Reason.LANDLINE: "landline",
+    Reason.NUMBER_REFUSED: "number refused",
+    Reason.OPTED_OUT: "opted out",
+    Reason.ASKED_NOT_TO_BE_TEXTED: "asked not to be texted",
+    Reason.OUTSIDE_SEND_WINDOW: "outside the hours",
+    Reason.FREQUENCY_CAP: "number's daily limit",
+    Reason.BUDGET_EXCEEDED: "workspace's daily limit",
+    Reason.COUNTRY_NOT_ALLOWED: "country not allowed",
+    Reason.SENDER_PAUSED: "sender paused",
+    Reason.AWAITING_APPROVAL: "waits for approval",
+    Reason.REJECTED: "rejected",
+    Reason.EXPIRED: "expired",
+    Reason.SHADOW: "shadow, not sent",
+    Reason.ATTACHMENT_OFF: "switched off",
+    Reason.MESSAGING_NOT_CONFIGURED: "no Twilio account",
+    Reason.SET_ASIDE: "set aside",
+}
+OUTCOMES: Final[dict[str, str]] = {
+    FollowUp.Outcome.PENDING: "Being decided",
+    FollowUp.Outcome.MESSAGE: "Sent a text",
+    FollowUp.Outcome.SKIPPED: "Skipped",
+    FollowUp.Outcome.HELD: "Held",
+}
+_MESSAGES: Final[dict[str, tuple[Tone, str, str]]] = {
+    Message.Status.SCHEDULED: ("idle", "wait", "scheduled"),
+    Message.Status.QUEUED: ("idle", "wait", "queued"),
+    Message.Status.SENDING: ("idle", "send", "sending"),
+    Message.Status.ACCEPTED: ("idle", "send", "accepted by Twilio"),
+    Message.Status.SENT: ("idle", "send", "sent"),
+    Message.Status.DELIVERED: ("good", "good", "delivered"),
+    Message.Status.UNDELIVERED: ("bad", "bad", "undelivered"),
+    Message.Status.FAILED: ("bad", "bad", "failed"),
+    Message.Status.UNCONFIRMED: ("wait", "unsure", "unconfirmed"),
+    Message.Status.CANCELED: ("idle", "idle", "canceled"),
+}
+MESSAGE_STATUSES: Final[dict[str, str]] = {status: words for status, (_, _, words) in _MESSAGES.items()}
+# What the next seconds will change by themselves: such rows and cards ask again.
+_MOVING: Final = {
+    Message.Status.SCHEDULED,
+    Message.Status.QUEUED,
+    Message.Status.SENDING,
+    Message.Status.ACCEPTED,
+    Message.Status.SENT,
+    Message.Status.UNCONFIRMED,
+}
+_HUES: Final = 4
+_PLATFORMS: Final = {
+    "api": "the API",
+    "generic": "a webhook",
+    "synthflow": "Synthflow",
+    "vapi": "Vapi",
+    "retell": "Retell",
+    "elevenlabs": "ElevenLabs",
+    "bland": "Bland",
+    "telnyx": "Telnyx",
+    "livekit": "LiveKit",
+    "twilio": "Twilio",
+}
+_NAMES: Final = ("customer_name", "full_name", "name", "caller_name", "first_name")
+
+
+@dataclass(frozen=True)
+class State:
+    """How something stands: `settled` when it will not change by itself."""
+
+    tone: Tone
+    icon: str
+    words: str
+    settled: bool = True
+
+    @property
+    def heading(self) -> str:
+        """The words where they begin a line."""
+        return self.words[:1].upper() + self.words[1:]
+
+
+def message_state(message: Message) -> State:
+    tone, icon, words = _MESSAGES[message.status]
+    if tone == "bad" and message.error_code:
+        words = f"{words}, error {message.error_code}"
+    return State(tone, icon, words, message.status not in _MOVING)
+
+
+def event_state(status: str) -> State:
+    """The state that a delivery event tells of; attempts know two words more than messages."""
+    others: dict[str, tuple[Tone, str, str]] = {
+        "refused": ("bad", "bad", "refused by Twilio"),
+        "absent": ("idle", "unsure", "not found at Twilio: surely not sent"),
+    }
+    tone, icon, words = _MESSAGES.get(status) or others.get(status) or ("idle", "idle", status)
+    return State(tone, icon, words)
+
+
+def follow_up_state(follow_up: FollowUp) -> State:
+    """In a word, for the log, the line on top of a call and the head of its card."""
+    if follow_up.outcome == FollowUp.Outcome.PENDING:
+        return State("idle", "wait", "being decided", settled=False)
+    reason = REASONS.get(follow_up.reason, follow_up.reason)
+    if follow_up.outcome == FollowUp.Outcome.HELD:
+        if follow_up.reason == Reason.AWAITING_APPROVAL:
+            return State("wait", "held", reason)
+        return State("wait", "held", f"held: {reason}" if reason else "held")
+    if follow_up.outcome == FollowUp.Outcome.MESSAGE and (message := message_of(follow_up)):
+        return message_state(message)
+    return State("idle", "idle", reason or "skipped")
+
+
+def message_of(follow_up: FollowUp) -> Message | None:
+    """The follow-up's message, where there is one."""
+    try:
+        return follow_up.message
+    except Message.DoesNotExist:
+        return None
+
+
+def needs_a_person(follow_up: FollowUp) -> bool:
+    return follow_up_state(follow_up).tone in ("wait", "bad")
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A follow-up with the number and hue by which its call's page names it."""
+
+    number: int
+    follow_up: FollowUp
+
+    @property
+    def hue(self) -> str:
+        return f"f{(self.number - 1) % _HUES + 1}"
+
+    @property
+    def state(self) -> State:
+        return follow_up_state(self.follow_up)
+
+    @property
+    def message(self) -> Message | None:
+        return message_of(self.follow_up)
+
+
+def numbered(follow_ups: Iterable[FollowUp]) -> list[Numbered]:
+    """Those that need a person first, then what was sent, then what was not."""
+
+    def order(follow_up: FollowUp) -> tuple[bool, bool, object]:
+        sent_nothing = follow_up.outcome == FollowUp.Outcome.SKIPPED
+        return not needs_a_person(follow_up), sent_nothing, follow_up.pk
+
+    return [Numbered(number, each) for number, each in enumerate(sorted(follow_ups, key=order), 1)]
+
+
+def platform(kind: str) -> str:
+    return _PLATFORMS.get(kind, kind)
+
+
+def caller_name(call: Call) -> str:
+    """The customer's name as far as the call's variables tell it; empty: none told."""
+    for namespace in ("collected", "extracted", "pre_call"):
+        values = call.variables.get(namespace)
+        if not isinstance(values, dict):
+            continue
+        for key in _NAMES:
+            value = values.get(key)
+            if not isinstance(value, str) or not 0 < len(name := value.strip()) <= 60:
+                continue
+            last = values.get("last_name") if key == "first_name" else None
+            return f"{name} {last.strip()}".strip() if isinstance(last, str) else name
+    return ""
+
+
+def duration(started: datetime | None, ended: datetime | None) -> str:
+    """A call's length as `1:51`; empty where an end is not known."""
+    if started is None or ended is None or ended < started:
+        return ""
+    return clock((ended - started).total_seconds())
+
+
+def clock(seconds: float) -> str:
+    """Seconds as `0:04` or `1:02:03`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
