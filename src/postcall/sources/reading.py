@@ -7,14 +7,18 @@ from math import isinf
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 # Python's own names for the steps into a union, which nobody wrote.
 _UNION_STEPS = {"str", "int", "float", "bool", "date", "datetime", "constrained-str"}
 
-_MENDS = {
+_IN_WORDS = {
     "missing": "is required",
     "extra_forbidden": "there is no such field",
-    "json_invalid": "is not JSON",
+    "model_type": "a JSON object is needed",
+    "model_attributes_type": "a JSON object is needed",
+    "dict_type": "a JSON object is needed",
+    "union_tag_not_found": "`from` is required: where the value comes from",
 }
 
 
@@ -52,11 +56,17 @@ def errors_of(error: ValidationError, strip: int = 0) -> list[tuple[str, str]]:
     found: dict[str, list[str]] = {}
     for one in error.errors(include_url=False):
         path = path_of(one["loc"][strip:])
-        said = _MENDS.get(one["type"]) or one["msg"].removeprefix("Value error, ")
+        said = _in_words(one)
         sentences = found.setdefault(path, [])
         if said not in sentences:
             sentences.append(said)
     return [(path, "; ".join(sentences)) for path, sentences in found.items()]
+
+
+def _in_words(one: ErrorDetails) -> str:
+    if one["type"] == "union_tag_invalid":
+        return f"`from` has to be one of {one['ctx']['expected_tags']}"
+    return _IN_WORDS.get(one["type"]) or one["msg"].removeprefix("Value error, ")
 
 
 def path_of(steps: tuple[int | str, ...]) -> str:

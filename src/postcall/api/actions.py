@@ -1,0 +1,207 @@
+"""/actions"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpResponse
+from ninja import Query
+from pydantic import Field
+
+from postcall.actions.editing import (
+    ActionContent,
+    BindingsByAttachment,
+    create_action,
+    delete_action,
+    update_action,
+)
+from postcall.actions.message import warnings_about
+from postcall.actions.models import Action, Revision
+from postcall.api.answers import Out, Page, Paging, check_version, nothing, once, page_of, versioned
+from postcall.api.finding import one
+from postcall.api.keys import ADMIN, ApiRequest
+from postcall.api.routes import Routes
+from postcall.messages.segments import count
+
+routes = Routes(tags=["Actions"])
+
+
+class WarningOut(Out):
+    """A hint; it stops nobody from saving."""
+
+    code: str = Field(examples=["braces_placeholder"])
+    message: str
+    suggestion: str | None = Field(default=None, description="The whole corrected message, where there is one.")
+
+
+class SegmentsOut(Out):
+    """What the message costs as it is written; its inputs' values come on top."""
+
+    count: int
+    encoding: Literal["GSM-7", "UCS-2"]
+    length: int
+
+
+class Words(Out):
+    message: str
+    condition: str | None
+    always: bool
+    urgency: Literal["now", "window"]
+    send_within_s: int
+    inputs: list[str] = Field(description="The names in <angle brackets>, in the order in which they appear.")
+    revision: int
+
+
+class Named(Out):
+    id: UUID
+    type: Literal["post_call_sms"]
+    name: str
+
+
+class ActionOut(Words, Named):
+    """What goes out, and when. Attach it to agents for it to do anything."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"used_by"})
+
+    used_by: int = Field(description="To how many agents it is attached.")
+    warnings: list[WarningOut]
+    segments: SegmentsOut
+    created_at: datetime
+    updated_at: datetime
+
+
+class RevisionOut(Words):
+    """A version of an action's words; a follow-up points at the one that it used."""
+
+    id: UUID
+    created_at: datetime
+
+
+class ActionChange(ActionContent):
+    """As for a new one. `bindings` bind inputs that the new message adds, where attachments are switched on."""
+
+    bindings: BindingsByAttachment = Field(
+        default_factory=dict,
+        description="By attachment id, agent id or `*` (every attachment), then by input. Without them a message "
+        "whose new inputs would stay unbound where the action is switched on is refused, naming the agents.",
+        examples=[{"*": {"reference": {"from": "action_result", "action": "create_booking", "name": "reference"}}}],
+    )
+
+
+@routes.get("/actions", response=Page[ActionOut], summary="List actions", operation_id="list_actions")
+def list_actions(request: ApiRequest, paging: Query[Paging]) -> HttpResponse:
+    return page_of(_actions(request), paging, action_out)
+
+
+@routes.post(
+    "/actions", response={201: ActionOut}, auth=ADMIN, summary="Make an action", operation_id="create_action"
+)
+@once
+def create(request: ApiRequest, content: ActionContent) -> HttpResponse:
+    """Placeholders are written `<name>`: letters, digits and underscores, starting with a letter."""
+    action = create_action(request.auth.workspace, content)
+    return versioned(action_out(_action(request, action.pk)), 201)
+
+
+@routes.get("/actions/{uuid:action_id}", response=ActionOut, summary="One action", operation_id="get_action")
+def read(request: ApiRequest, action_id: UUID) -> HttpResponse:
+    return versioned(action_out(_action(request, action_id)))
+
+
+@routes.put(
+    "/actions/{uuid:action_id}",
+    response=ActionOut,
+    auth=ADMIN,
+    summary="Change an action",
+    operation_id="update_action",
+)
+def change(request: ApiRequest, action_id: UUID, content: ActionChange) -> HttpResponse:
+    """The whole action as it is to be. Changed words make a new revision; calls that were already taken in keep
+    the one they began with."""
+    with transaction.atomic():
+        action = _locked(request, action_id)
+        check_version(request, lambda: action_out(_action(request, action_id)))
+        update_action(action, content, content.bindings)
+    return versioned(action_out(_action(request, action_id)))
+
+
+@routes.delete(
+    "/actions/{uuid:action_id}",
+    response={204: None},
+    auth=ADMIN,
+    summary="Delete an action",
+    operation_id="delete_action",
+)
+def delete(request: ApiRequest, action_id: UUID) -> HttpResponse:
+    """It is detached from every agent; its log stays."""
+    with transaction.atomic():
+        action = _locked(request, action_id)
+        check_version(request, lambda: action_out(_action(request, action_id)))
+        delete_action(action)
+    return nothing()
+
+
+@routes.get(
+    "/actions/{uuid:action_id}/revisions",
+    response=Page[RevisionOut],
+    summary="An action's revisions",
+    operation_id="list_revisions",
+)
+def revisions(request: ApiRequest, action_id: UUID, paging: Query[Paging]) -> HttpResponse:
+    action = _action(request, action_id)
+    return page_of(action.revisions.all(), paging, revision_out)
+
+
+def action_out(action: Action) -> ActionOut:
+    revision = action.revision
+    assert revision is not None
+    segments = count(revision.message)
+    return ActionOut(
+        **_words(revision),
+        id=action.pk,
+        type=action.type,
+        name=action.name,
+        used_by=action.used_by,  # type: ignore[attr-defined]  # annotated by _actions
+        warnings=[
+            WarningOut(code=hint.code, message=hint.message, suggestion=hint.suggestion)
+            for hint in warnings_about(revision.message, revision.condition)
+        ],
+        segments=SegmentsOut(count=segments.count, encoding=segments.encoding, length=segments.length),
+        created_at=action.created_at,
+        updated_at=action.updated_at,
+    )
+
+
+def revision_out(revision: Revision) -> RevisionOut:
+    return RevisionOut(**_words(revision), id=revision.pk, created_at=revision.created_at)
+
+
+def _words(revision: Revision) -> dict[str, Any]:
+    return {
+        "message": revision.message,
+        "condition": revision.condition or None,
+        "always": revision.always,
+        "urgency": revision.urgency,
+        "send_within_s": revision.send_within_s,
+        "inputs": revision.inputs,
+        "revision": revision.number,
+    }
+
+
+def _actions(request: ApiRequest) -> QuerySet[Action]:
+    living = Action.objects.filter(workspace=request.auth.workspace, deleted_at=None).select_related("revision")
+    return living.annotate(used_by=Count("attachments", filter=Q(attachments__deleted_at=None)))
+
+
+def _action(request: ApiRequest, pk: UUID) -> Action:
+    return one(_actions(request), pk, "action")
+
+
+def _locked(request: ApiRequest, pk: UUID) -> Action:
+    """Nobody else changes it until this transaction ends."""
+    rows = Action.objects.filter(workspace=request.auth.workspace, deleted_at=None)
+    return one(rows.select_for_update(), pk, "action")

@@ -1,0 +1,164 @@
+"""/agents/{id}/attachments"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from ninja import Query
+from pydantic import Field
+
+from postcall.actions.attaching import AttachmentContent, attach, detach, update_attachment
+from postcall.actions.editing import unbound
+from postcall.actions.models import Action, Attachment
+from postcall.agents.models import Agent
+from postcall.api.answers import Out, Page, Paging, check_version, nothing, once, page_of, versioned
+from postcall.api.finding import one
+from postcall.api.keys import ADMIN, ApiRequest
+from postcall.api.problems import wrong_fields
+from postcall.api.routes import Routes
+
+routes = Routes(tags=["Attachments"])
+
+
+class AttachedActionOut(Out):
+    id: UUID
+    name: str
+    inputs: list[str]
+
+
+class AttachmentOut(Out):
+    """An action attached to an agent: where each input comes from, plain rules, and whether it sends."""
+
+    id: UUID
+    agent_id: UUID
+    action_id: UUID
+    action: AttachedActionOut
+    mode: Literal["off", "shadow", "approve", "live"]
+    on_unclear: Literal["hold", "skip"]
+    recipient_override: str | None
+    only_if: list[dict[str, Any]]
+    inputs: dict[str, dict[str, Any]] = Field(description="By input: its binding.")
+    unbound: list[str] = Field(description="Inputs of the message that nothing is bound to.")
+    created_at: datetime
+    updated_at: datetime
+
+
+@routes.get(
+    "/agents/{uuid:agent_id}/attachments",
+    response=Page[AttachmentOut],
+    summary="An agent's attachments",
+    operation_id="list_attachments",
+)
+def list_attachments(request: ApiRequest, agent_id: UUID, paging: Query[Paging]) -> HttpResponse:
+    return page_of(_attachments(_agent(request, agent_id)), paging, attachment_out)
+
+
+@routes.post(
+    "/agents/{uuid:agent_id}/attachments",
+    response={201: AttachmentOut},
+    auth=ADMIN,
+    summary="Attach an action",
+    operation_id="create_attachment",
+)
+@once
+def create(request: ApiRequest, agent_id: UUID, content: AttachmentContent) -> HttpResponse:
+    """One attachment an (agent, action). It is `live` at once when all inputs are bound, unless `mode` says
+    otherwise; with inputs unbound it may be saved, as `off`."""
+    agent = _agent(request, agent_id)
+    actions = Action.objects.filter(workspace=request.auth.workspace, deleted_at=None)
+    action = actions.filter(pk=content.action_id).first()
+    if action is None:
+        raise wrong_fields([("action_id", "there is no such action in this workspace")])
+    attachment = attach(agent, action, content)
+    return versioned(attachment_out(_attachment(agent, attachment.pk)), 201)
+
+
+@routes.get(
+    "/agents/{uuid:agent_id}/attachments/{uuid:attachment_id}",
+    response=AttachmentOut,
+    summary="One attachment",
+    operation_id="get_attachment",
+)
+def read(request: ApiRequest, agent_id: UUID, attachment_id: UUID) -> HttpResponse:
+    return versioned(attachment_out(_attachment(_agent(request, agent_id), attachment_id)))
+
+
+@routes.put(
+    "/agents/{uuid:agent_id}/attachments/{uuid:attachment_id}",
+    response=AttachmentOut,
+    auth=ADMIN,
+    summary="Change an attachment",
+    operation_id="update_attachment",
+)
+def change(request: ApiRequest, agent_id: UUID, attachment_id: UUID, content: AttachmentContent) -> HttpResponse:
+    """The whole attachment as it is to be; without `mode` its mode stays."""
+    agent = _agent(request, agent_id)
+    with transaction.atomic():
+        attachment = _locked(agent, attachment_id)
+        check_version(request, lambda: attachment_out(_attachment(agent, attachment_id)))
+        update_attachment(attachment, content)
+    return versioned(attachment_out(_attachment(agent, attachment_id)))
+
+
+@routes.delete(
+    "/agents/{uuid:agent_id}/attachments/{uuid:attachment_id}",
+    response={204: None},
+    auth=ADMIN,
+    summary="Detach an action",
+    operation_id="delete_attachment",
+)
+def delete(request: ApiRequest, agent_id: UUID, attachment_id: UUID) -> HttpResponse:
+    """What it did stays in the log. Attaching the action again sends nothing twice."""
+    agent = _agent(request, agent_id)
+    with transaction.atomic():
+        attachment = _locked(agent, attachment_id)
+        check_version(request, lambda: attachment_out(_attachment(agent, attachment_id)))
+        detach(attachment)
+    return nothing()
+
+
+def attachment_out(attachment: Attachment) -> AttachmentOut:
+    action = attachment.action
+    assert action.revision is not None
+    inputs = action.revision.inputs
+    return AttachmentOut(
+        id=attachment.pk,
+        agent_id=attachment.agent_id,
+        action_id=action.pk,
+        action=AttachedActionOut(id=action.pk, name=action.name, inputs=inputs),
+        mode=attachment.mode,
+        on_unclear=attachment.on_unclear,
+        recipient_override=attachment.recipient_override or None,
+        only_if=attachment.only_if,
+        # A binding outlives its input in the message, so that taking a change back binds it again.
+        inputs={name: attachment.inputs[name] for name in inputs if name in attachment.inputs},
+        unbound=unbound(attachment, inputs),
+        created_at=attachment.created_at,
+        updated_at=attachment.updated_at,
+    )
+
+
+def _agent(request: ApiRequest, pk: UUID) -> Agent:
+    return one(Agent.objects.filter(workspace=request.auth.workspace, deleted_at=None), pk, "agent")
+
+
+def _attachments(agent: Agent) -> QuerySet[Attachment]:
+    living = agent.attachments.filter(deleted_at=None)
+    return living.select_related("action", "action__revision")
+
+
+def _attachment(agent: Agent, pk: UUID) -> Attachment:
+    return one(_attachments(agent), pk, "attachment")
+
+
+def _locked(agent: Agent, pk: UUID) -> Attachment:
+    """Nobody else changes it until this transaction ends."""
+    # The action first, as everybody who changes both does.
+    Action.objects.select_for_update().filter(attachments=pk).first()
+    living = agent.attachments.filter(deleted_at=None).select_related("action")
+    return one(living.select_for_update(of=("self",)), pk, "attachment")

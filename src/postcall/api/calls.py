@@ -1,0 +1,132 @@
+"""/calls"""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from django.http import HttpResponse
+from ninja import Query
+from pydantic import Field
+
+from postcall.api.agents import agents_of
+from postcall.api.answers import Moment, Out, Page, Paging, answer, between, once, page_of, versioned
+from postcall.api.filters import Digits, Words, followed_up, numbered, of_agent, of_source, saying
+from postcall.api.finding import one
+from postcall.api.keys import ADMIN, INGEST, ApiRequest
+from postcall.api.problems import Problem, wrong_fields
+from postcall.api.routes import Routes
+from postcall.api.shapes import CallItem, CallOut, MessageStatus, call_item, call_out, listed_calls, whole_calls
+from postcall.calls.models import Call
+from postcall.calls.receive import AlreadyAssigned, assign, receive
+from postcall.followups.models import FollowUp, Reason
+from postcall.followups.review import rejudge
+from postcall.sources.ended_call import EndedCall, Strict
+
+routes = Routes(tags=["Calls"])
+
+CallStatus = Literal["received", "unassigned", "processing", "done"]
+Outcome = FollowUp.Outcome
+
+
+class ReceiptOut(Out):
+    """The call is stored; what follows it can be read under its id."""
+
+    id: UUID
+    status: CallStatus
+    duplicate: bool = Field(description="True: it was here already, and nothing was done twice.")
+
+
+class CallFilters(Paging):
+    agent: Words | None = Field(default=None, description="Postcall's id of the agent, or a platform's.")
+    source: Words | None = Field(default=None, description="A source's id, or a kind such as `api`.")
+    status: CallStatus | None = None
+    outcome: Outcome | None = Field(default=None, description="Of one of its follow-ups.")
+    reason: Reason | None = Field(default=None, description="Of one of its follow-ups.")
+    message_status: MessageStatus | None = Field(default=None, description="Of one of its messages.")
+    number: Digits | None = Field(default=None, description="Digits, anywhere in the customer's number.")
+    q: Words | None = Field(default=None, description="Words of the transcript or the text, or the external id.")
+    from_: Moment | None = Field(default=None, alias="from", description="Received from then on.")
+    to: Moment | None = Field(default=None, description="Received before then.")
+
+
+class Assignment(Strict):
+    agent_id: UUID
+    follow_up: bool = Field(default=True, description="False: for the log only, nothing is decided or sent.")
+
+
+@routes.post(
+    "/calls",
+    response={200: ReceiptOut, 202: ReceiptOut},
+    auth=INGEST,
+    summary="Put an ended call in",
+    operation_id="create_call",
+)
+@once
+def create(request: ApiRequest, call: EndedCall) -> HttpResponse:
+    """Stored before it is acknowledged, then judged and followed up. The same `external_id` again answers 200
+    with `duplicate: true`, and nothing is done twice."""
+    receipt = receive(request.auth.workspace, None, "api", call, request.body)
+    duplicate = receipt.status == "duplicate"
+    stored = receipt.call
+    shown = ReceiptOut(id=stored.pk, status=stored.status, duplicate=duplicate)
+    return answer(shown, 200 if duplicate else 202)
+
+
+@routes.get("/calls", response=Page[CallItem], summary="List calls", operation_id="list_calls")
+def list_calls(request: ApiRequest, filters: Query[CallFilters]) -> HttpResponse:
+    """Newest first, without transcripts and variables."""
+    calls = Call.objects.filter(workspace=request.auth.workspace)
+    calls = saying(
+        numbered(of_source(of_agent(calls, filters.agent), filters.source), filters.number, "customer_number"),
+        filters.q,
+    )
+    calls = followed_up(calls, filters.outcome, filters.reason, filters.message_status)
+    if filters.status is not None:
+        calls = calls.filter(status=filters.status)
+    return page_of(listed_calls(between(calls, filters.from_, filters.to)), filters, call_item)
+
+
+@routes.get("/calls/{uuid:call_id}", response=CallOut, summary="One call", operation_id="get_call")
+def read(request: ApiRequest, call_id: UUID) -> HttpResponse:
+    """With its transcript, and every follow-up with its verdict, message, attempts and events."""
+    return versioned(call_out(_call(request, call_id)))
+
+
+@routes.post(
+    "/calls/{uuid:call_id}/assign",
+    response=CallOut,
+    auth=ADMIN,
+    summary="Say which agent took a call",
+    operation_id="assign_call",
+)
+@once
+def assign_call(request: ApiRequest, call_id: UUID, assignment: Assignment) -> HttpResponse:
+    """For an `unassigned` call, whose agent Postcall did not know."""
+    call = one(Call.objects.filter(workspace=request.auth.workspace), call_id, "call")
+    agent = agents_of(request).filter(pk=assignment.agent_id).first()
+    if agent is None:
+        raise wrong_fields([("agent_id", "there is no such agent in this workspace")])
+    try:
+        assign(call, agent, follow_up=assignment.follow_up)
+    except AlreadyAssigned as error:
+        raise Problem(409, str(error)) from None
+    return versioned(call_out(_call(request, call_id)))
+
+
+@routes.post(
+    "/calls/{uuid:call_id}/rejudge",
+    response={202: CallOut},
+    auth=ADMIN,
+    summary="Judge a call again",
+    operation_id="rejudge_call",
+)
+@once
+def rejudge_call(request: ApiRequest, call_id: UUID) -> HttpResponse:
+    """For follow-ups that were not decided, such as after `judge_failed`. What was sent is not sent again."""
+    rejudge(one(Call.objects.filter(workspace=request.auth.workspace), call_id, "call"))
+    return versioned(call_out(_call(request, call_id)), 202)
+
+
+def _call(request: ApiRequest, pk: UUID) -> Call:
+    return one(whole_calls(Call.objects.filter(workspace=request.auth.workspace)), pk, "call")

@@ -1,0 +1,131 @@
+"""/follow-ups"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from ninja import Query
+from pydantic import Field
+
+from postcall.actions.message import MAX_LENGTH
+from postcall.api.answers import Page, Paging, once, page_of, versioned
+from postcall.api.finding import one
+from postcall.api.keys import ADMIN, ApiRequest
+from postcall.api.routes import Routes
+from postcall.api.shapes import (
+    FollowUpListed,
+    FollowUpOut,
+    follow_up_listed,
+    follow_up_out,
+    listed_follow_ups,
+    whole_follow_ups,
+)
+from postcall.followups.models import FollowUp, Reason
+from postcall.followups.review import approve, give_feedback, reject
+from postcall.messages.handing import TwilioMessaging
+from postcall.messages.models import Message
+from postcall.sources.ended_call import Strict, Text
+from postcall.work.wake import wake
+
+routes = Routes(tags=["Follow-ups"])
+
+Outcome = FollowUp.Outcome
+
+
+class FollowUpFilters(Paging):
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+
+
+class Approval(Strict):
+    body: Annotated[Text, Field(min_length=1, max_length=MAX_LENGTH)] | None = Field(
+        default=None, description="Send this in place of the filled text."
+    )
+
+
+class Feedback(Strict):
+    right: bool = Field(description="Whether the verdict was right.")
+
+
+@routes.get("/follow-ups", response=Page[FollowUpListed], summary="List follow-ups", operation_id="list_follow_ups")
+def list_follow_ups(request: ApiRequest, filters: Query[FollowUpFilters]) -> HttpResponse:
+    """`?outcome=held` is what waits for the operator."""
+    rows = _follow_ups(request)
+    if filters.outcome is not None:
+        rows = rows.filter(outcome=filters.outcome)
+    if filters.reason is not None:
+        rows = rows.filter(reason=filters.reason)
+    return page_of(listed_follow_ups(rows), filters, follow_up_listed)
+
+
+@routes.get(
+    "/follow-ups/{uuid:follow_up_id}", response=FollowUpOut, summary="One follow-up", operation_id="get_follow_up"
+)
+def read(request: ApiRequest, follow_up_id: UUID) -> HttpResponse:
+    return versioned(_shown(request, follow_up_id))
+
+
+@routes.post(
+    "/follow-ups/{uuid:follow_up_id}/approve",
+    response=FollowUpOut,
+    auth=ADMIN,
+    summary="Send a held text",
+    operation_id="approve_follow_up",
+)
+@once
+def approve_follow_up(request: ApiRequest, follow_up_id: UUID, approval: Approval | None = None) -> HttpResponse:
+    """The sending rules (opt-outs, window, caps) are looked at again."""
+    messaging = TwilioMessaging()
+    with transaction.atomic():
+        approve(_follow_up(request, follow_up_id), messaging, approval.body if approval else None)
+        _leave_to_the_workers(messaging.in_hand)
+    return versioned(_shown(request, follow_up_id))
+
+
+@routes.post(
+    "/follow-ups/{uuid:follow_up_id}/reject",
+    response=FollowUpOut,
+    auth=ADMIN,
+    summary="Drop a held text",
+    operation_id="reject_follow_up",
+)
+@once
+def reject_follow_up(request: ApiRequest, follow_up_id: UUID) -> HttpResponse:
+    reject(_follow_up(request, follow_up_id))
+    return versioned(_shown(request, follow_up_id))
+
+
+@routes.post(
+    "/follow-ups/{uuid:follow_up_id}/feedback",
+    response=FollowUpOut,
+    auth=ADMIN,
+    summary="Say whether a verdict was right",
+    operation_id="give_feedback",
+)
+@once
+def feedback(request: ApiRequest, follow_up_id: UUID, said: Feedback) -> HttpResponse:
+    give_feedback(_follow_up(request, follow_up_id), said.right)
+    return versioned(_shown(request, follow_up_id))
+
+
+def _leave_to_the_workers(messages: list[Message]) -> None:
+    """Handing over keeps a text that is due now in the hands of whoever does it; here nobody would send it."""
+    if messages:
+        Message.objects.filter(pk__in=[message.pk for message in messages]).update(lease_until=None, starts=0)
+        wake("messages")
+
+
+def _follow_ups(request: ApiRequest) -> QuerySet[FollowUp]:
+    return FollowUp.objects.filter(workspace=request.auth.workspace)
+
+
+def _follow_up(request: ApiRequest, pk: UUID) -> FollowUp:
+    return one(_follow_ups(request), pk, "follow-up")
+
+
+def _shown(request: ApiRequest, pk: UUID) -> FollowUpOut:
+    return follow_up_out(one(whole_follow_ups(_follow_ups(request)), pk, "follow-up"))

@@ -1,0 +1,150 @@
+"""The API as a whole: how requests are read, how refusals are written, and the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any, Final
+
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI, Router
+from ninja.errors import AuthenticationError, HttpError, ValidationError, ValidationErrorContext
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
+from ninja.parser import Parser
+from ninja.utils import contribute_operation_callback
+
+from postcall.api.keys import READ, unauthorized
+from postcall.api.problems import CONTENT_TYPE, Problem, ProblemDetails, problem_for, wrong_fields
+from postcall.sources.reading import errors_of, read_json
+
+DESCRIPTION: Final = """\
+Postcall sends the right text message after a phone call that an AI voice agent handled.
+
+**Keys.** Every request carries `Authorization: Bearer KEY`. A key belongs to one workspace and has one scope:
+`read` reads, `ingest` also puts calls in and tries things out (`POST /calls`, `POST /test`), `admin` does all.
+
+**Errors** are `application/problem+json` (RFC 9457); `errors[]` names the fields by their paths. Another
+workspace's id is a 404. A field or filter that does not exist is refused, never ignored.
+
+**Lists** come newest first as `{"items": […], "next": "…"}`; pass `next` as `cursor` to go on.
+
+**Twice is once.** A call is known by its `external_id`. Any other POST may carry an `Idempotency-Key`: for a day
+the same request with the same key gets the first one's answer (marked `Idempotency-Replayed: true`).
+
+**Versions.** One thing comes with an `ETag`; a PUT or DELETE with `If-Match` is refused with 412 when it changed.
+
+Times are RFC 3339 in UTC, phone numbers E.164, money a decimal string with its `currency`.
+"""
+
+
+class Routes(Router):
+    """A part of the API. Fields are written by their public names, and a query parameter that an address does
+    not know is refused."""
+
+    def add_api_operation(
+        self, path: str, methods: list[str], view_func: Callable[..., Any], **options: Any
+    ) -> None:
+        contribute_operation_callback(view_func, _refuse_unknown_query)
+        super().add_api_operation(path, methods, view_func, **options | {"by_alias": True})
+
+
+def _refuse_unknown_query(operation: Operation) -> None:
+    view = operation.view_func
+    known: set[str] = set()
+    for model in operation.models:
+        if model.__ninja_param_source__ == "query":
+            known |= set(getattr(model, "__ninja_flatten_map__", {}))
+
+    def strict(request: HttpRequest, **arguments: Any) -> Any:
+        if unknown := [name for name in request.GET if name not in known]:
+            there = f"there is {', '.join(sorted(known))}" if known else "there is none here"
+            raise wrong_fields([(name, f"no such query parameter; {there}") for name in unknown])
+        return view(request, **arguments)
+
+    operation.view_func = strict
+
+
+class _Bodies(Parser):
+    """JSON, whatever the Content-Type calls it."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        return read_json(request.body)
+
+
+class _Api(NinjaAPI):
+    def validation_error_from_error_contexts(
+        self, error_contexts: list[ValidationErrorContext[Any]]
+    ) -> ValidationError:
+        found: list[dict[str, Any]] = []
+        for context in error_contexts:
+            source = context.model.__ninja_param_source__
+            # A body and a query's shape stand under their argument's name, which nobody outside knows.
+            whole = source == "body" or bool(
+                getattr(context.model, "__ninja_flatten_map__", {}).keys() - context.model.model_fields.keys()
+            )
+            for field, message in errors_of(context.pydantic_validation_error, strip=1 if whole else 0):
+                found.append({"field": field, "message": message})
+        return ValidationError(found)
+
+    def get_openapi_schema(self, **where: Any) -> OpenAPISchema:
+        schema = super().get_openapi_schema(**where)
+        _describe_problems(schema)
+        return schema
+
+
+def _describe_problems(schema: OpenAPISchema) -> None:
+    model = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas = schema["components"].setdefault("schemas", {})
+    schemas.update(model.pop("$defs"))
+    schemas["ProblemDetails"] = model
+    problem = {
+        "description": "A refusal: what is wrong and how to mend it",
+        "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+    }
+    for operations in schema["paths"].values():
+        for method, operation in operations.items():
+            operation["responses"]["default"] = problem
+            if method == "post":
+                _header(operation, "Idempotency-Key", "The same request with the same key is done once.", 255)
+            if method in ("put", "delete"):
+                _header(operation, "If-Match", "The ETag that you saw: 412 when the thing has changed since.", 255)
+
+
+def _header(operation: dict[str, Any], name: str, description: str, longest: int) -> None:
+    schema = {"type": "string", "minLength": 1, "maxLength": longest, "pattern": "^[ -~]+$"}
+    operation["parameters"] = [
+        *operation["parameters"],
+        {"in": "header", "name": name, "required": False, "description": description, "schema": schema},
+    ]
+
+
+api = _Api(
+    title="Postcall",
+    version=version("postcall"),
+    description=DESCRIPTION,
+    urls_namespace="api",
+    auth=READ,
+    parser=_Bodies(),
+    openapi_extra={"info": {"license": {"name": "MIT"}}},
+)
+
+
+def _refuse(_: HttpRequest, error: Any) -> HttpResponse:
+    return _problem(error).response()
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, ValidationError):
+        return wrong_fields([(one["field"], one["message"]) for one in error.errors])
+    if isinstance(error, AuthenticationError):
+        return unauthorized("the request carries no key: send `Authorization: Bearer KEY`")
+    if isinstance(error, HttpError) and isinstance(error.__cause__, Exception):
+        return problem_for(error.__cause__)  # what our own reading of the body raised
+    if isinstance(error, HttpError):
+        return Problem(error.status_code, error.message)
+    return problem_for(error)
+
+
+for _kind in (Exception, Http404, HttpError, ValidationError):
+    api.add_exception_handler(_kind, _refuse)

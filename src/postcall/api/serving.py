@@ -1,0 +1,33 @@
+"""The API, put together."""
+
+from __future__ import annotations
+
+from postcall.api import (
+    actions,
+    agents,
+    attachments,
+    calls,
+    follow_ups,
+    messages,
+    optouts,
+    sources,
+    trial,
+    workspace_settings,
+)
+from postcall.api.routes import api
+
+__all__ = ["api"]
+
+for part in (
+    actions,
+    agents,
+    attachments,
+    calls,
+    follow_ups,
+    messages,
+    optouts,
+    sources,
+    workspace_settings,
+    trial,
+):
+    api.add_router("", part.routes)

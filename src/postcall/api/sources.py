@@ -1,0 +1,145 @@
+"""/sources"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from ninja import Query
+from pydantic import Field
+
+from postcall.api.answers import Out, Page, Paging, check_version, nothing, once, page_of, versioned
+from postcall.api.finding import one
+from postcall.api.keys import ADMIN, ApiRequest
+from postcall.api.routes import Routes
+from postcall.sources.editing import SourceContent, address_of, auth_of, create_source, delete_source, update_source
+from postcall.sources.models import Source
+
+routes = Routes(tags=["Sources"])
+
+
+class RejectedOut(Out):
+    """Deliveries that were refused: a signature that does not hold, or a body that cannot be read."""
+
+    count: int
+    last_reason: str | None
+    last_at: datetime | None
+
+
+class SourceOut(Out):
+    """A connection to a voice platform. Its secret is never shown."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"last_received_at", "rejected"})
+
+    id: UUID
+    kind: str
+    name: str
+    url: str = Field(description="Where the platform has to send its webhooks.")
+    verified: bool = Field(
+        description="False: this platform does not sign, so whoever knows `url` can put calls in."
+    )
+    previous_secret: bool = Field(description="Whether the secret before the present one is still accepted.")
+    last_received_at: datetime | None
+    rejected: RejectedOut
+    created_at: datetime
+    updated_at: datetime
+
+
+class NewSourceOut(SourceOut):
+    """A new source. `secret` is there only when Postcall made it, and only this once."""
+
+    secret: str | None = Field(examples=["whsec_…"])
+
+
+@routes.get("/sources", response=Page[SourceOut], summary="List sources", operation_id="list_sources")
+def list_sources(request: ApiRequest, paging: Query[Paging]) -> HttpResponse:
+    return page_of(_sources(request), paging, source_out)
+
+
+@routes.post(
+    "/sources", response={201: NewSourceOut}, auth=ADMIN, summary="Connect a source", operation_id="create_source"
+)
+@once
+def create(request: ApiRequest, content: SourceContent) -> HttpResponse:
+    """Without `auth` a generic source gets a secret, which the answer shows this once."""
+    source, made = create_source(request.auth.workspace, content)
+    shown = source_out(source)
+    whole = NewSourceOut(**shown.model_dump(), secret=(made or {}).get("secret"))
+    response = versioned(whole, 201)
+    response["ETag"] = versioned(shown)["ETag"]
+    return response
+
+
+@routes.get("/sources/{uuid:source_id}", response=SourceOut, summary="One source", operation_id="get_source")
+def read(request: ApiRequest, source_id: UUID) -> HttpResponse:
+    return versioned(source_out(_source(request, source_id)))
+
+
+@routes.put(
+    "/sources/{uuid:source_id}",
+    response=SourceOut,
+    auth=ADMIN,
+    summary="Change a source",
+    operation_id="update_source",
+)
+def change(request: ApiRequest, source_id: UUID, content: SourceContent) -> HttpResponse:
+    """A new secret makes the present one the previous, which is accepted as well until a change says
+    `"previous": null`. Without `auth` it stays as it is."""
+    with transaction.atomic():
+        source = _locked(request, source_id)
+        check_version(request, lambda: source_out(source))
+        update_source(source, content)
+    return versioned(source_out(source))
+
+
+@routes.delete(
+    "/sources/{uuid:source_id}",
+    response={204: None},
+    auth=ADMIN,
+    summary="Disconnect a source",
+    operation_id="delete_source",
+)
+def delete(request: ApiRequest, source_id: UUID) -> HttpResponse:
+    """Its address answers 404 from now on; its calls stay."""
+    with transaction.atomic():
+        source = _locked(request, source_id)
+        check_version(request, lambda: source_out(source))
+        delete_source(source)
+    return nothing()
+
+
+def source_out(source: Source) -> SourceOut:
+    auth = auth_of(source)
+    return SourceOut(
+        id=source.pk,
+        kind=source.kind,
+        name=source.name,
+        url=address_of(source),
+        verified=bool(auth),
+        previous_secret="previous" in auth,
+        last_received_at=source.last_received_at,
+        rejected=RejectedOut(
+            count=source.rejected_count,
+            last_reason=source.last_rejected_reason or None,
+            last_at=source.last_rejected_at,
+        ),
+        created_at=source.created_at,
+        updated_at=source.updated_at,
+    )
+
+
+def _sources(request: ApiRequest) -> QuerySet[Source]:
+    return Source.objects.filter(workspace=request.auth.workspace, deleted_at=None)
+
+
+def _source(request: ApiRequest, pk: UUID) -> Source:
+    return one(_sources(request), pk, "source")
+
+
+def _locked(request: ApiRequest, pk: UUID) -> Source:
+    """Nobody else changes it until this transaction ends."""
+    return one(_sources(request).select_for_update(), pk, "source")

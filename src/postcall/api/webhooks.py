@@ -1,0 +1,131 @@
+"""Where voice platforms and Twilio come in; what they send is verified over the bytes that came."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+from urllib.parse import parse_qsl
+
+import structlog
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from postcall.api.problems import Problem
+from postcall.calls.receive import receive
+from postcall.config import config
+from postcall.messages import callbacks, inbound
+from postcall.messages.signatures import BadSignature, UnknownAddress
+from postcall.sources.editing import auth_of
+from postcall.sources.ended_call import storable
+from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
+from postcall.sources.kinds import KINDS
+from postcall.sources.models import Source
+
+log = structlog.get_logger(__name__)
+
+# How exact `last_received_at` is: the row is not rewritten with every call.
+_RECEIPT_NOTED_EVERY: Final = timedelta(seconds=10)
+_NO_SOURCE: Final = "no source has this address: is it whole, and was the source not deleted?"
+
+
+@csrf_exempt
+@require_POST
+def source_webhook(request: HttpRequest, kind: str, token: str) -> HttpResponse:
+    """One delivery of a voice platform. 2xx: stored, here already, or nothing that we use."""
+    source = _source(kind, token)
+    platform = KINDS[source.kind]
+    delivery = Delivery(_headers(request), request.body, config().base_url + raw_path(request))
+    try:
+        platform.verify(delivery, auth_of(source))
+        report = platform.parse(delivery)
+    except NotVerified as error:
+        _note_rejection(source, str(error))
+        raise Problem(401, f"not verified: {error}") from None
+    except Unreadable as error:
+        _note_rejection(source, _said(error))
+        raise Problem(400, str(error), error.errors) from None
+    if isinstance(report, Ignored):
+        status = "ignored"
+    else:
+        receipt = receive(source.workspace, source, source.kind, report, delivery.body)
+        status = "duplicate" if receipt.status == "duplicate" else "accepted"
+    _note_receipt(source)
+    return JsonResponse({"status": status})
+
+
+@csrf_exempt
+@require_POST
+def twilio_status(request: HttpRequest, token: str) -> HttpResponse:
+    """What became of one attempt."""
+    try:
+        callbacks.receive_status(storable(token), raw_path(request), _form(request), _headers(request))
+    except (UnknownAddress, BadSignature) as error:
+        raise _refusal(error) from None
+    return HttpResponse(status=204)
+
+
+@csrf_exempt
+@require_POST
+def twilio_inbound(request: HttpRequest, token: str) -> HttpResponse:
+    """A text to one of our senders: STOP, START, HELP."""
+    try:
+        reply = inbound.receive(storable(token), raw_path(request), _form(request), _headers(request))
+    except (UnknownAddress, BadSignature) as error:
+        raise _refusal(error) from None
+    return HttpResponse(reply, content_type="text/xml")
+
+
+def _source(kind: str, token: str) -> Source:
+    living = Source.objects.select_related("workspace").filter(
+        token=storable(token), kind=storable(kind), deleted_at=None
+    )
+    source = living.first()
+    if source is None or source.kind not in KINDS:
+        raise Problem(404, _NO_SOURCE)
+    return source
+
+
+def raw_path(request: HttpRequest) -> str:
+    """Path and query as they were requested: what was signed is not rebuilt from parts."""
+    query = request.META.get("QUERY_STRING", "")
+    return request.path + (f"?{query}" if query else "")
+
+
+def _headers(request: HttpRequest) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+def _form(request: HttpRequest) -> list[tuple[str, str]]:
+    """The form's fields in their order, empty ones included: all of them are signed."""
+    try:
+        return parse_qsl(request.body.decode("ascii"), keep_blank_values=True, max_num_fields=1_000)
+    except ValueError:
+        raise Problem(400, "a form is needed: application/x-www-form-urlencoded") from None
+
+
+def _refusal(error: UnknownAddress | BadSignature) -> Problem:
+    return Problem(404 if isinstance(error, UnknownAddress) else 401, str(error))
+
+
+def _note_receipt(source: Source) -> None:
+    now = timezone.now()
+    if source.last_received_at is None or source.last_received_at < now - _RECEIPT_NOTED_EVERY:
+        Source.objects.filter(pk=source.pk).update(last_received_at=now)
+
+
+def _note_rejection(source: Source, reason: str) -> None:
+    """Whoever set the source up sees on its page that, and why, deliveries are refused."""
+    log.warning("delivery refused", source=str(source.pk), kind=source.kind, reason=reason)
+    Source.objects.filter(pk=source.pk).update(
+        rejected_count=F("rejected_count") + 1,
+        last_rejected_reason=storable(reason)[:255],
+        last_rejected_at=timezone.now(),
+    )
+
+
+def _said(error: Unreadable) -> str:
+    field, said = error.errors[0] if error.errors else ("", "")
+    return f"{error}: {field} {said}" if field else str(error)

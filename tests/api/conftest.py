@@ -1,0 +1,117 @@
+"""A workspace with its keys, a stranger's beside it, and a client that speaks JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from postcall.workspaces.models import ApiKey, Workspace
+
+
+@dataclass
+class Answer:
+    response: HttpResponse
+    status: int = field(init=False)
+    json: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.status = self.response.status_code
+        self.json = json.loads(self.response.content) if self.response.content else None
+
+    @property
+    def headers(self) -> Any:
+        return self.response.headers
+
+    @property
+    def fields(self) -> list[str]:
+        return [error["field"] for error in self.json.get("errors", [])]
+
+
+@dataclass
+class Api:
+    """One key's way into the API."""
+
+    workspace: Workspace
+    key: str
+    client: Client = field(default_factory=Client)
+
+    def call(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str) -> Answer:
+        data = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
+        given = {"Authorization": f"Bearer {self.key}"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        response = self.client.generic(
+            method, f"/api/v1{path}", data, content_type="application/json", headers=given
+        )
+        return Answer(response)  # type: ignore[arg-type]  # the test client's response is one
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.call("GET", path, **headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Answer:
+        return self.call("POST", path, body, **headers)
+
+    def put(self, path: str, body: Any, **headers: str) -> Answer:
+        return self.call("PUT", path, body, **headers)
+
+    def delete(self, path: str, **headers: str) -> Answer:
+        return self.call("DELETE", path, **headers)
+
+    def made(self, path: str, body: Any) -> dict[str, Any]:
+        answer = self.post(path, body)
+        assert answer.status in (200, 201, 202), answer.json
+        result: dict[str, Any] = answer.json
+        return result
+
+
+def api_for(name: str, scope: str = "admin") -> Api:
+    workspace, _ = Workspace.objects.get_or_create(name=name)
+    _, key = ApiKey.issue(workspace, "test", scope)
+    return Api(workspace, key)
+
+
+@pytest.fixture
+def api(db: None) -> Api:
+    return api_for("Northgate Clinic")
+
+
+@pytest.fixture
+def stranger(db: None) -> Api:
+    return api_for("Harbour Garage")
+
+
+@pytest.fixture
+def reader(api: Api) -> Api:
+    return api_for(api.workspace.name, "read")
+
+
+@pytest.fixture
+def ingester(api: Api) -> Api:
+    return api_for(api.workspace.name, "ingest")
+
+
+ACTION = {
+    "type": "post_call_sms",
+    "name": "Booking confirmation",
+    "message": "Hi <customer_name>, see you <day>.",
+    "condition": "After scheduling an appointment",
+}
+BOUND = {
+    "customer_name": {"from": "collected", "name": "first_name", "fallback": "there"},
+    "day": {"from": "ask", "description": "the day agreed", "format": "date"},
+}
+
+
+@pytest.fixture
+def action(api: Api) -> dict[str, Any]:
+    return api.made("/actions", ACTION)
+
+
+@pytest.fixture
+def agent(api: Api) -> dict[str, Any]:
+    return api.made("/agents", {"name": "Front desk", "external_ids": [{"source": "vapi", "id": "asst-1"}]})
