@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from .clinic import Clinic
+
+
+@pytest.fixture
+def clinic(db: None) -> Clinic:
+    return Clinic()

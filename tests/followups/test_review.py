@@ -1,0 +1,156 @@
+"""What operators do about held follow-ups, and what they cannot do."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from postcall.calls.models import Call
+from postcall.followups.models import FollowUp, OptOut
+from postcall.followups.optouts import opt_out
+from postcall.followups.process import process
+from postcall.followups.review import NotPossible, approve, expire_held, give_feedback, reject, rejudge
+from postcall.judge.verdicts import JudgeFailed
+from postcall.messages.models import Message
+
+from .clinic import CUSTOMER, Clinic, KnowingJudge
+
+BOOKED = "After booking"
+
+
+def held(clinic: Clinic, message: str = "Booked.", **attachment: object) -> FollowUp:
+    clinic.attach(message, BOOKED, **({"mode": "approve"} | attachment))
+    process(clinic.call(), KnowingJudge(), clinic.messaging)
+    return FollowUp.objects.get(outcome="held")
+
+
+def refused(row: FollowUp, clinic: Clinic, body: str | None = None) -> str:
+    with pytest.raises(NotPossible) as problem:
+        approve(row, clinic.messaging, body)
+    assert not clinic.messaging.drafts
+    assert str(problem.value)[-1] == "."
+    return problem.value.code
+
+
+def test_it_sends_what_was_approved(clinic: Clinic) -> None:
+    row = approve(held(clinic), clinic.messaging)
+    assert (row.outcome, row.reason, Message.objects.get().body) == ("message", "", "Booked.")
+
+
+def test_it_sends_the_text_that_the_operator_wrote(clinic: Clinic) -> None:
+    approve(held(clinic), clinic.messaging, "See you on Thursday.")
+    assert FollowUp.objects.get().body == Message.objects.get().body == "See you on Thursday."
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [("", "no_text"), (" \u200b ", "no_text"), ("y" * 1601, "too_long"), ("😀" * 801, "too_long"),
+     ("Hi <name>", "placeholder"), ("Hi {{ name }}", "placeholder")],
+)  # fmt: skip
+def test_it_refuses_a_text_that_nobody_should_get(clinic: Clinic, body: str, code: str) -> None:
+    assert refused(held(clinic), clinic, body) == code
+
+
+def test_it_runs_the_sending_rules_again(clinic: Clinic) -> None:
+    row = held(clinic)
+    opt_out(clinic.workspace.pk, CUSTOMER, OptOut.Origin.STOP.value)
+    assert refused(row, clinic) == "opted_out"
+
+
+def test_it_needs_an_account_to_approve(clinic: Clinic) -> None:
+    row = held(clinic)
+    clinic.messaging.sender = None
+    assert refused(row, clinic) == "messaging_not_configured"
+
+
+def test_it_approves_nothing_twice(clinic: Clinic) -> None:
+    row = held(clinic)
+    approve(row, clinic.messaging)
+    with pytest.raises(NotPossible):
+        approve(row, clinic.messaging)
+    with pytest.raises(NotPossible):
+        reject(row)
+    assert Message.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_sends_one_text_when_two_approve_at_the_same_instant() -> None:
+    clinic = Clinic()
+    row = held(clinic)
+    together = threading.Barrier(4)
+    results: list[str] = []
+
+    def one() -> None:
+        together.wait()
+        try:
+            results.append(approve(row, clinic.messaging).outcome)
+        except NotPossible as problem:
+            results.append(problem.code)
+        connections.close_all()
+
+    threads = [threading.Thread(target=one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == ["message", "not_held", "not_held", "not_held"]
+    assert Message.objects.count() == 1
+
+
+def test_it_approves_nothing_that_went_stale(clinic: Clinic) -> None:
+    row = held(clinic, send_within_s=600)
+    FollowUp.objects.update(decided_at=timezone.now() - timedelta(seconds=601))
+    assert refused(row, clinic) == "expired"
+
+
+def test_it_expires_what_nobody_decided_about(clinic: Clinic) -> None:
+    row = held(clinic, send_within_s=600)
+    assert expire_held() == 0
+    FollowUp.objects.update(decided_at=timezone.now() - timedelta(seconds=601))
+    assert expire_held() == 1
+    row.refresh_from_db()
+    assert (row.outcome, row.reason) == ("skipped", "expired")
+
+
+def test_it_rejects(clinic: Clinic) -> None:
+    row = reject(held(clinic))
+    assert (row.outcome, row.reason, Message.objects.count()) == ("skipped", "rejected", 0)
+
+
+def test_it_notes_whether_the_verdict_was_right(clinic: Clinic) -> None:
+    row = held(clinic)
+    assert give_feedback(row, right=False).feedback_right is False
+    assert give_feedback(row, right=True).feedback_right is True
+
+
+def test_it_takes_no_feedback_where_nothing_was_judged(clinic: Clinic) -> None:
+    clinic.attach("Thank you.", mode="approve")
+    process(clinic.call(), KnowingJudge(), clinic.messaging)
+    with pytest.raises(NotPossible, match="no verdict"):
+        give_feedback(FollowUp.objects.get(), right=True)
+
+
+def test_it_judges_again_what_the_judge_failed_on(clinic: Clinic) -> None:
+    clinic.attach("Booked.", BOOKED)
+    process(clinic.call(), KnowingJudge(failures=[JudgeFailed("no key", retry=False)]), clinic.messaging)
+    assert rejudge(Call.objects.get()) == 1
+    process(clinic.take(), KnowingJudge(), clinic.messaging)
+    assert Message.objects.get().body == "Booked."
+
+
+def test_it_judges_nothing_again_that_was_sent_or_rejected(clinic: Clinic) -> None:
+    clinic.attach("Sent.", BOOKED)
+    reject(held(clinic))
+    with pytest.raises(NotPossible, match="left"):
+        rejudge(Call.objects.get())
+
+
+def test_it_does_not_judge_again_what_is_being_judged(clinic: Clinic) -> None:
+    clinic.attach("Booked.", BOOKED)
+    clinic.receive()
+    with pytest.raises(NotPossible, match="just now"):
+        rejudge(Call.objects.get())
