@@ -55,6 +55,16 @@ class LLMJudge:
         assert reading.report is not None
         return _judgement(case, reading.report, reading.usage, self.name)
 
+    def close(self) -> None:
+        """Closes the connections to the vendor; the judge opens new ones if it is asked again."""
+        if "_agent" in self.__dict__:
+            _run(self._close(), self._deadline)
+
+    async def _close(self) -> None:
+        # Leaving an agent's context is how pydantic-ai closes its model's client.
+        async with self.__dict__.pop("_agent"):
+            pass
+
     async def _read(self, case: Case) -> _Reading:
         parts = _parts(case.turns)
         reading = _Reading()
