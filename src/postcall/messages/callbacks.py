@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import structlog
 from django.db import transaction
 
+from postcall.calls.numbers import e164
 from postcall.messages.models import Attempt, DeliveryEvent, StrayCallback
 from postcall.messages.signatures import Params, UnknownAddress, verify
 from postcall.messages.status import (
@@ -20,6 +21,7 @@ from postcall.messages.status import (
     note,
     with_proof,
 )
+from postcall.messages.twilio_client import is_sid
 
 log = structlog.get_logger("postcall.messages")
 
@@ -40,7 +42,7 @@ def receive_status(token: str, path: str, pairs: Iterable[tuple[str, str]], head
     params = Params(pairs)
     verify(attempt.account, path, params, headers)
     news = _news(params)
-    if not news.sid or not news.provider_status:
+    if not is_sid(news.sid) or not news.provider_status:
         _stray(attempt, news)
         return
     if attempt.sid == news.sid and not attempt.provisional and has_nothing_new(attempt, news):
@@ -58,14 +60,19 @@ def receive_status(token: str, path: str, pairs: Iterable[tuple[str, str]], head
 
 
 def _news(params: Params) -> News:
-    code = params.get("ErrorCode")
+    """Signed is not the same as sane: an owner can sign anything with their own account's token."""
+
+    def given(*names: str) -> str:
+        return next((value for name in names if (value := params.get(name))), "").replace("\0", "")
+
+    code, sender = given("ErrorCode"), given("From")
     return News(
-        sid=params.get("MessageSid") or params.get("SmsSid"),
-        provider_status=params.get("MessageStatus") or params.get("SmsStatus"),
+        sid=given("MessageSid", "SmsSid"),
+        provider_status=given("MessageStatus", "SmsStatus"),
         origin=DeliveryEvent.Origin.TWILIO,
-        error_code=int(code) if code.isdecimal() and len(code) < 9 else None,
-        error_message=params.get("ErrorMessage"),
-        from_number=params.get("From") if params.get("From").startswith("+") else "",
+        error_code=int(code) if code.isascii() and code.isdecimal() and len(code) < 9 else None,
+        error_message=given("ErrorMessage"),
+        from_number=sender if e164(sender) == sender else "",
     )
 
 

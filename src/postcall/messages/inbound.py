@@ -52,7 +52,7 @@ def receive(token: str, path: str, pairs: Iterable[tuple[str, str]], headers: Ma
     log.info("keyword received", keyword=keyword, workspaces=len(workspaces))
     for workspace_id in workspaces:
         if keyword == "STOP":
-            opt_out(workspace_id, number, OptOut.Origin.STOP, quote=params.get("Body")[:200])
+            opt_out(workspace_id, number, OptOut.Origin.STOP, quote=params.get("Body").replace("\0", "")[:200])
         elif keyword == "START":
             opt_in(workspace_id, number, OptOut.Origin.STOP, only_origins=_BY_STOP)
     return NO_REPLY

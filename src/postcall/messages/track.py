@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -14,7 +13,7 @@ from django.utils import timezone
 from postcall.config import config
 from postcall.followups.models import FollowUp, Reason
 from postcall.messages import twilio_client
-from postcall.messages.claim import put_off
+from postcall.messages.claim import digest, put_off
 from postcall.messages.models import Attempt, DeliveryEvent, Message
 from postcall.messages.status import (
     FINAL,
@@ -28,7 +27,7 @@ from postcall.messages.status import (
     unconfirm,
     write,
 )
-from postcall.messages.twilio_client import Listing, RemoteMessage, Unread
+from postcall.messages.twilio_client import Listing, RemoteMessage, Unread, is_sid
 from postcall.work.leases import database_now
 from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
@@ -120,7 +119,9 @@ def _look(attempt: Attempt, listing: Listing, offset: timedelta) -> _Seen:
     recent = [
         message
         for message in listing.messages
-        if message.direction == "outbound-api" and (message.created_at is None or message.created_at >= since)
+        if is_sid(message.sid)
+        and message.direction == "outbound-api"
+        and (message.created_at is None or message.created_at >= since)
     ]
     owned = _owned(attempt, [message.sid for message in recent] + attempt.candidates)
     unowned = sorted(
@@ -129,7 +130,7 @@ def _look(attempt: Attempt, listing: Listing, offset: timedelta) -> _Seen:
     )
     ours = [message for message in unowned if _same_text(message.body, attempt.message.body)]
     awaited = _awaited(attempt)
-    others = {message.sid for message in unowned if message not in ours and _digest(message.body) not in awaited}
+    others = {message.sid for message in unowned if message not in ours and digest(message.body) not in awaited}
     return _Seen(ours[0] if ours else None, frozenset(others | (set(attempt.candidates) - owned)))
 
 
@@ -151,10 +152,6 @@ def _awaited(attempt: Attempt) -> set[str]:
 
 def _same_text(theirs: str, ours: str) -> bool:
     return theirs.removeprefix(TRIAL_PREFIX).strip() == ours.strip()
-
-
-def _digest(body: str) -> str:
-    return hashlib.sha256(body.encode()).hexdigest()
 
 
 def _conclude(attempt: Attempt, seen: _Seen, offset: timedelta) -> None:

@@ -9,6 +9,7 @@ Ambiguous    anything else: it may have been sent
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -112,7 +113,9 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
     """Keeps each thread's last response: the SDK's exceptions do not carry headers."""
 
     def __init__(self) -> None:
-        super().__init__(timeout=TIMEOUT_S, max_retries=0)
+        super().__init__(max_retries=0)
+        # The SDK's constructor compares the timeout with a number; its requests take a pair.
+        self.timeout = TIMEOUT_S
         for scheme in ("https://", "http://"):
             self.session.mount(scheme, HTTPAdapter(pool_maxsize=IN_FLIGHT, max_retries=0))
         self._last = threading.local()
@@ -166,7 +169,7 @@ def create(
         except (ValueError, TypeError, AttributeError) as error:
             return Ambiguous(f"Twilio's answer is unreadable ({_named(error)}).")
         message = _read(instance)
-        if not message.sid:
+        if not is_sid(message.sid):
             return Ambiguous("Twilio's answer names no message.")
         return Accepted(message, _date(client.http_client.headers))
 
@@ -318,13 +321,19 @@ def _read(instance: Any) -> RemoteMessage:
         error_message=instance.error_message or "",
         price=_decimal(instance.price),
         price_unit=(instance.price_unit or "")[:3].upper(),
-        segments=int(instance.num_segments) if str(instance.num_segments).isdecimal() else None,
+        segments=int(instance.num_segments) if re.fullmatch(r"\d{1,3}", str(instance.num_segments)) else None,
         from_number=instance.from_ or "",
     )
 
 
+def is_sid(text: str) -> bool:
+    """Whether it has the shape of a message's SID: SM or MM, and 32 hexadecimal digits."""
+    return re.fullmatch(r"[A-Z]{2}[0-9a-fA-F]{32}", text) is not None
+
+
 def _decimal(given: Any) -> Decimal | None:
     try:
-        return None if given is None else Decimal(str(given))
+        price = None if given is None else Decimal(str(given))
     except InvalidOperation:
         return None
+    return price if price is not None and price.is_finite() and abs(price) < 100_000 else None

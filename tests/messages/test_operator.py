@@ -1,0 +1,145 @@
+"""What an operator does by hand happens once, and only where it can."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from postcall.followups.models import OptOut
+from postcall.followups.optouts import opt_out
+from postcall.messages.models import DeliveryEvent, Message
+from postcall.messages.operator import Changed, NotPossible, cancel, resend
+
+from .clinic import ANN, BODY, Clinic
+
+
+def undelivered(clinic: Clinic) -> Message:
+    message = clinic.message()
+    clinic.send()
+    attempt = message.attempts.get()
+    clinic.call_back(attempt, attempt.sid, "undelivered", ErrorCode="30003")
+    return seen(message)
+
+
+def seen(message: Message) -> Message:
+    return Message.objects.get(pk=message.pk)
+
+
+def test_it_sends_a_text_again(clinic: Clinic) -> None:
+    message = undelivered(clinic)
+    resend(message, "The phone was off", by="Dana")
+    clinic.send()
+    message = seen(message)
+    assert (message.status, message.attempts_made, message.error_code) == ("accepted", 2, None)
+    assert [a.by for a in message.attempts.order_by("number")] == ["postcall", "operator"]
+    assert DeliveryEvent.objects.get(origin="operator").detail == "Dana: The phone was off"
+    assert clinic.sandbox.creates == {(ANN, BODY): 2}
+
+
+def test_two_clicks_send_it_once(clinic: Clinic) -> None:
+    message = undelivered(clinic)
+    same = seen(message)
+    resend(message, "", by="Dana")
+    with pytest.raises(NotPossible):
+        resend(same, "", by="Dana")
+    clinic.send()
+    with pytest.raises(Changed):
+        resend(same, "", by="Dana")
+    clinic.send()
+    assert clinic.sandbox.creates == {(ANN, BODY): 2}
+
+
+def test_a_click_on_an_old_page_sends_nothing(clinic: Clinic) -> None:
+    old = undelivered(clinic)
+    resend(seen(old), "", by="Dana")
+    clinic.send()
+    attempt = old.attempts.get(number=2)
+    clinic.call_back(attempt, attempt.sid, "undelivered", ErrorCode="30003")
+    with pytest.raises(Changed):
+        resend(old, "", by="Dana")
+
+
+@pytest.mark.parametrize("status", ["accepted", "sent", "delivered"])
+def test_it_does_not_send_again_what_is_on_its_way_or_there(clinic: Clinic, status: str) -> None:
+    message = clinic.message()
+    clinic.send()
+    attempt = message.attempts.get()
+    clinic.call_back(attempt, attempt.sid, status)
+    with pytest.raises(NotPossible, match=status):
+        resend(seen(message), "", by="Dana")
+
+
+def test_it_does_not_send_again_while_twilio_is_being_asked(clinic: Clinic) -> None:
+    message = clinic.message()
+    clinic.sandbox.fail_next("error_500_before")
+    clinic.send()
+    with pytest.raises(NotPossible, match="being asked"):
+        resend(seen(message), "", by="Dana")
+    clinic.workspace.unconfirmed = "hold"
+    clinic.workspace.save()
+    clinic.track(3)
+    resend(seen(message), "", by="Dana")
+    clinic.send()
+    assert clinic.sandbox.creates == {(ANN, BODY): 1}
+
+
+def test_it_looks_at_the_rules_again(clinic: Clinic) -> None:
+    message = undelivered(clinic)
+    opt_out(clinic.workspace.pk, ANN, OptOut.Origin.STOP)
+    with pytest.raises(NotPossible, match="must not be texted"):
+        resend(message, "", by="Dana")
+
+
+def test_an_opt_out_between_the_click_and_the_sending_counts(clinic: Clinic) -> None:
+    message = undelivered(clinic)
+    resend(message, "", by="Dana")
+    opt_out(clinic.workspace.pk, ANN, OptOut.Origin.STOP)
+    clinic.send()
+    assert seen(message).status == "canceled"
+    assert clinic.sandbox.creates == {(ANN, BODY): 1}
+
+
+def test_a_text_sent_by_hand_has_its_time_anew_and_minds_no_switch(clinic: Clinic) -> None:
+    message = clinic.message(valid_until=timezone.now())
+    clinic.send()
+    clinic.attachment.mode = "off"
+    clinic.attachment.save()
+    assert seen(message).follow_up.reason == "expired"
+    resend(seen(message), "", by="Dana")
+    clinic.send()
+    message = seen(message)
+    assert (message.status, message.follow_up.outcome, message.follow_up.reason) == ("accepted", "message", "")
+
+
+def test_it_cancels_a_text_that_waits(clinic: Clinic) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    message = clinic.message(status="scheduled", due_at=later)
+    cancel(message, by="Dana")
+    clinic.retries_come_due()
+    clinic.send()
+    message = seen(message)
+    assert (message.status, message.due_at) == ("canceled", None)
+    assert (message.follow_up.outcome, message.follow_up.reason) == ("skipped", "rejected")
+    assert not clinic.sandbox.messages
+
+
+def test_it_does_not_cancel_what_may_have_left(clinic: Clinic) -> None:
+    message = clinic.message()
+    clinic.sandbox.fail_next("error_500_after")
+    clinic.send()
+    with pytest.raises(NotPossible):
+        cancel(message)
+
+
+def test_a_canceled_text_is_not_sent_by_the_worker_that_took_it(clinic: Clinic) -> None:
+    from postcall.messages.send import send
+    from postcall.work.leases import LostLease, take
+
+    message = clinic.message()
+    overtaken = take(Message, 1, timedelta(seconds=30))[0]
+    cancel(message)
+    with pytest.raises(LostLease):
+        send(overtaken)
+    assert not clinic.sandbox.messages
