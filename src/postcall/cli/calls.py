@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from uuid import UUID
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from postcall.cli.environment import data_dir, prepared
 from postcall.cli.output import err, fail, note, out, print_json
@@ -94,6 +96,7 @@ def _parser(source: str) -> Any:
     from pydantic import ValidationError
 
     from postcall.sources.ended_call import EndedCall
+    from postcall.sources.kind import Unreadable
     from postcall.sources.kinds import KINDS
 
     def own(raw: bytes) -> EndedCall:
@@ -110,7 +113,10 @@ def _parser(source: str) -> Any:
         raise fail(f"--source: there is no “{source}”; there are: api, {', '.join(sorted(KINDS))}")
 
     def of_kind(raw: bytes) -> EndedCall | None:
-        parsed = kind.parse(raw)
+        try:
+            parsed = kind.parse(raw)
+        except Unreadable as error:
+            raise ValueError(str(error)) from None
         return parsed if isinstance(parsed, EndedCall) else None
 
     return of_kind
@@ -327,23 +333,42 @@ def _rows_of(call: Call) -> list[dict[str, Any]]:
     return rows
 
 
-_STYLES = {"message": "green", "held": "yellow", "skipped": "dim", "unassigned": "yellow"}
+_MARKS = {
+    "held": ("? ", "yellow"),
+    "failed": ("✗ ", "red"),
+    "undelivered": ("✗ ", "red"),
+    "unassigned": ("? ", "yellow"),
+}
 
 
 def _print_samples(rows: list[dict[str, Any]]) -> None:
-    table = Table("Call", "Action", "Outcome", "Why", "Text", title="What became of the sample calls", expand=True)
-    last = None
-    for row in rows:
-        if last is not None and row["call"] != last:
-            table.add_section()
-        style = _STYLES.get(row["outcome"], "")
-        status = f" [{row['status']}]" if row["status"] else ""
-        table.add_row(
-            row["call"] if row["call"] != last else "",
-            row["action"] or "",
-            f"[{style}]{row['outcome']}[/]" if style else row["outcome"],
-            row["why"] or "",
-            (row["text"] or "") + status.replace("[", "\\["),
-        )
-        last = row["call"]
+    """A row a call; what was skipped shares one line, so that what went out or waits is seen first."""
+    table = Table("Call", "What happened", title="What became of the sample calls", expand=True, show_lines=True)
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
+    table.columns[1].ratio = 1
+    for name, of_call in groupby(rows, key=lambda row: str(row["call"])):
+        table.add_row(Text(name), _what_happened(list(of_call)))
     out.print(table)
+    counts = Counter(row["status"] or row["outcome"] for row in rows)
+    out.print("   ".join(f"{count} {name}" for name, count in counts.most_common()), highlight=False)
+
+
+def _what_happened(rows: list[dict[str, Any]]) -> Text:
+    skipped = [f"{row['action']} ({_words(row['why'])})" for row in rows if row["outcome"] == "skipped"]
+    lines = []
+    for row in rows:
+        if row["outcome"] == "skipped":
+            continue
+        outcome = row["status"] or row["outcome"]
+        mark, style = _MARKS.get(outcome, ("✓ ", "green"))
+        said = " ".join(row["text"].split()) if row["status"] and row["text"] else _words(row["why"])
+        lines.append(
+            Text.assemble((f"{mark}{outcome}", style), f"  {row['action'] or 'no agent'}: ", (said, "dim"))
+        )
+    if skipped:
+        lines.append(Text(f"– skipped  {', '.join(skipped)}", style="dim"))
+    return Text("\n").join(lines)
+
+
+def _words(reason: str | None) -> str:
+    return (reason or "").replace("_", " ")

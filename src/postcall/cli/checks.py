@@ -132,7 +132,7 @@ def _texts() -> Iterator[Finding]:
             yield Finding(
                 subject,
                 "error",
-                f"paused since {sending.paused_at:%d %b %H:%M} UTC: Twilio refused it (error {sending.paused_code})",
+                f"paused since {sending.paused_at:%d %b %H:%M} UTC: Twilio error {sending.paused_code}",
                 "mend it at Twilio, then save the Twilio settings again",
             )
         elif sending.account.kind == "sandbox":

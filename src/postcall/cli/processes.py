@@ -19,17 +19,21 @@ RESTART_PAUSE_S = 1.0
 HEAL_S = 2.0
 
 
-def end_with_parent() -> None:
-    """In a child of `postcall up`: ends this process in order when the parent is gone, however it went."""
+def end_with_parent() -> bool:
+    """In a child of `postcall up`: ends this process in order when the parent is gone, however it went.
+
+    Says whether this is such a child.
+    """
     pipe = os.environ.pop(PARENT_PIPE, None)
     if pipe is None:
-        return
+        return False
 
     def watch() -> None:
         os.read(int(pipe), 1)  # returns when the last writer, the parent, is gone
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True, name="parent-watch").start()
+    return True
 
 
 @dataclass

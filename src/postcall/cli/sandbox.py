@@ -25,7 +25,7 @@ def sandbox(
     from postcall.sandbox.faults import parse_faults
     from postcall.sandbox.running import run
 
-    end_with_parent()
+    a_part = end_with_parent()
     try:
         faults = parse_faults(fault or [])
     except ValueError as error:
@@ -38,7 +38,7 @@ def sandbox(
             seed=seed,
             faults=faults,
             latency_ms=latency_ms,
-            ready=lambda url: note(f"The Twilio stand-in listens at {url}; Ctrl-C stops it."),
+            ready=lambda url: None if a_part else note(f"The Twilio stand-in listens at {url}; Ctrl-C stops it."),
         )
     except OSError as error:
         raise fail(f"--port: cannot listen on {host} port {port}: {error.strerror or error}") from None
