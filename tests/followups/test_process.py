@@ -289,6 +289,17 @@ def test_it_hears_do_not_text_me_where_nothing_is_judged(clinic: Clinic) -> None
     assert out.quote in NO_TEXTS[1]["text"]
 
 
+def test_it_holds_where_the_customer_may_not_want_a_text(clinic: Clinic) -> None:
+    clinic.attach("Thank you.")
+    words = [
+        {"role": "agent", "text": "Can I text you the details?"},
+        {"role": "customer", "text": "No, thank you."},
+    ]
+    row = decided(clinic, transcript=words)
+    assert (row.outcome, row.reason, row.body) == ("held", "asked_not_to_be_texted", "Thank you.")
+    assert not OptOut.objects.exists()
+
+
 def test_it_keeps_the_opt_out_for_later_calls(clinic: Clinic) -> None:
     clinic.attach("Thank you.")
     decided(clinic, transcript=NO_TEXTS)

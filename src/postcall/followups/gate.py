@@ -17,11 +17,12 @@ from postcall.judge import guards
 
 # How platforms say, in the words of their end reason, that nobody was reached; its separators are made spaces.
 _NOT_REACHED: Final = re.compile(
-    r"\b(no answer|not answered|did not answer|didnt answer|unanswered|busy|failed|failure|error|rejected"
-    r"|declined call|call declined|unreachable|not connected|never connected|invalid (?:number|destination)"
-    r"|canceled|cancelled|out of service|not in service|missed)\b"
+    r"\b(no answer|not answered|did not answer|didnt answer|unanswered|busy|rejected|declined call|call declined"
+    r"|unreachable|not connected|never connected|invalid (?:number|destination)|out of service|not in service"
+    r"|missed)\b"
 )
-# Errors that end a conversation are no sign that there was none.
+# These may end a conversation just as well, as in "assistant-error".
+_BROKEN: Final = re.compile(r"\b(failed|failure|error|canceled|cancelled)\b")
 _AFTER_ALL: Final = re.compile(
     r"\b(assistant|agent|customer|user|caller|hang ?up|hung ?up|ended|completed|pipeline)\b"
 )
@@ -92,13 +93,17 @@ def _reached(call: CallFacts) -> Stopped | None:
         return Stopped(Reason.NOT_CONNECTED, f"Nobody was reached{_because(call)}.")
     if _MACHINE.search(reason) or guards.is_voicemail(call.turns):
         return Stopped(Reason.VOICEMAIL, "An answering machine took the call.")
-    if call.connected is None and not spoke and _NOT_REACHED.search(reason) and not _AFTER_ALL.search(reason):
+    if call.connected is None and not spoke and _says_not_reached(reason):
         return Stopped(Reason.NOT_CONNECTED, f"Nobody was reached{_because(call)}.")
     if call.connected is None and not call.has_words:
         return Stopped(Reason.NO_TRANSCRIPT, "Neither a transcript nor the platform says that anybody was reached.")
     if call.connected is None and not spoke and not _blacked_out(call):
         return Stopped(Reason.NOT_CONNECTED, "The customer said nothing.")
     return None
+
+
+def _says_not_reached(reason: str) -> bool:
+    return bool(_NOT_REACHED.search(reason) or (_BROKEN.search(reason) and not _AFTER_ALL.search(reason)))
 
 
 def _because(call: CallFacts) -> str:

@@ -51,7 +51,7 @@ _JOINERS: Final = frozenset("\u200c\u200d")
 def danger_in(value: str, allow: Collection[Allowed] = ()) -> str | None:
     """Why `value` may not be sent to whoever is behind the call's number, completing "<input> …"; None: it may.
 
-    `allow` is the binding's: `digits` lets long plain digit codes pass, `phone` any phone number.
+    `allow` is the binding's: `digits` lets long codes pass, `phone` any phone number.
     """
     if "long" not in allow and len(value) > MAX_LENGTH:
         return f"is {len(value)} characters long; a value out of the call may have {MAX_LENGTH}"
@@ -84,4 +84,4 @@ def _is_control(letter: str) -> bool:
 def _is_phone(text: str, *, digits: bool) -> bool:
     if _PLUS.search(text) or _SPOKEN_NUMBER.search(text):
         return True
-    return any(not (digits and found[0].isdigit()) for found in _DIGITS.finditer(text))
+    return not digits and _DIGITS.search(text) is not None

@@ -1,0 +1,78 @@
+"""The whole decision with a language model behind real HTTP: what an obedient one may and may not bring about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from llm_stand_in import Fault, ModelServer
+
+from postcall.calls.models import Call
+from postcall.config import config
+from postcall.followups.models import FollowUp
+from postcall.followups.process import process
+from postcall.judge.choose import judge_from_config
+from postcall.judge.llm import LLMJudge
+
+from .clinic import CUSTOMER, Clinic
+
+MET = {"id": "C1", "result": "met", "confidence": 0.9, "reason": "Booked.",
+       "evidence": [{"turn": 3, "quote": "You are booked."}]}  # fmt: skip
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
+    with ModelServer([{"conditions": [MET]}]) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-the-tests")
+        monkeypatch.setenv("POSTCALL_JUDGE_MODEL", "openai:stand-in")
+        config.cache_clear()
+        yield server
+    config.cache_clear()
+
+
+def decided(clinic: Clinic, **call: object) -> FollowUp:
+    judge = judge_from_config()
+    assert isinstance(judge, LLMJudge)
+    process(clinic.call(**call), judge, clinic.messaging)
+    judge.close()
+    return FollowUp.objects.get()
+
+
+def test_it_sends_what_the_model_found_met(clinic: Clinic, model: ModelServer) -> None:
+    clinic.attach("Booked for <day>.", "After booking",
+                  inputs={"day": {"from": "ask", "description": "the day agreed", "format": "date"}})  # fmt: skip
+    model.script = [{"conditions": [MET], "values": [{"id": "V1", "value": "2032-03-05", "turn": 3}]}]
+    row = decided(clinic)
+    assert (row.outcome, row.body) == ("message", "Booked for Friday, March 5, 2032.")
+    assert row.verdict["judge"] == "openai:stand-in (prompt 1)"
+    assert row.verdict["usage"] == {"input_tokens": 100, "output_tokens": 20, "requests": 1}
+
+
+def test_it_texts_nobody_whom_the_model_names(clinic: Clinic, model: ModelServer) -> None:
+    clinic.attach("Booked.", "After booking")
+    model.script = [
+        {"conditions": [MET | {"to": "+15551239999"}], "recipient": "+15551239999", "to": "+15551239999"}
+    ]
+    assert decided(clinic).recipient == CUSTOMER
+
+
+def test_it_holds_what_the_model_was_made_to_read_out(clinic: Clinic, model: ModelServer) -> None:
+    clinic.attach("Hi <name>.", "After booking", inputs={"name": {"from": "ask", "description": "the first name"}})
+    model.script = [{"conditions": [MET], "values": [{"id": "V1", "value": "win dot com slash now", "turn": 2}]}]
+    assert (decided(clinic).outcome, FollowUp.objects.get().reason) == ("held", "unsafe_value")
+
+
+def test_it_is_ready_to_ask_again_when_the_model_is_busy(clinic: Clinic, model: ModelServer) -> None:
+    clinic.attach("Booked.", "After booking")
+    model.script = [Fault(429)]
+    assert decided(clinic).outcome == "pending"
+    assert Call.objects.get().judge_failures == 1
+
+
+def test_it_says_why_the_model_could_not_be_asked(clinic: Clinic, model: ModelServer) -> None:
+    clinic.attach("Booked.", "After booking")
+    model.script = [Fault(401)]
+    row = decided(clinic)
+    assert (row.outcome, row.reason) == ("held", "judge_failed")
+    assert "HTTP 401" in row.detail
