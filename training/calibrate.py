@@ -2,14 +2,15 @@
 
 python -m training.calibrate TRAIN.jsonl.gz training/own_check.jsonl MODEL_FOLDER
 
-The probability is fitted on services that training never saw. `met` is decided from where, on those services and on
-our own hand-written calls alike, enough of what would be sent is right; the stricter of the two counts.
+The probability is fitted on services that training never saw. `met` and `not_met` are decided from where, on those
+services and on our own hand-written calls alike, enough of what would be decided is right; the stricter counts.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,12 +24,12 @@ from postcall.judge.offline.reader import Reader
 from training.rows import LabelledCall, calls, read, split
 
 HELD_OUT_CALLS = 900
-RIGHT_OF_SENT = 0.97
-RIGHT_OF_NOT_SENT = 0.93
+# Lower bounds, on the held-out services: a wrong yes texts a stranger, a wrong no loses a text that was wanted.
+SENT_RIGHT_AT_LEAST = 0.95
+NOT_SENT_RIGHT_AT_LEAST = 0.93
 SURE = 0.9
-# Wordings and trades differ more from ours than ours from each other: the chosen places are moved this much
-# further from the middle, in units of the fitted log-odds.
-MARGIN = 0.5
+# Our own calls are too few for a bound: no mistake of theirs is sent, and this share of those not sent is right.
+OWN_NOT_SENT_RIGHT = 0.9
 
 Numbers = npt.NDArray[np.float64]
 
@@ -60,21 +61,24 @@ def at_least(right: int, of: int) -> float:
     return float(beta.ppf(1 - SURE, right, of - right + 1)) if right else 0.0
 
 
-def decided_from(scores: Numbers, answers: Numbers, wanted: float) -> float:
-    """The lowest score from which on `wanted` of the answers are surely right; above all where none is."""
+def decided_from(scores: Numbers, answers: Numbers, enough: Callable[[int, int], bool]) -> float:
+    """The lowest score from which on `enough`(right, of) holds; above every score where it never does."""
     order = np.argsort(-scores)
     right = np.cumsum(answers[order])
     lowest = float(scores.max()) + 1
     for count in range(1, len(order) + 1):
-        if at_least(int(right[count - 1]), count) >= wanted:
+        if enough(int(right[count - 1]), count):
             lowest = float(scores[order[count - 1]])
     return lowest
 
 
+def surely(share: float) -> Callable[[int, int], bool]:
+    return lambda right, of: at_least(right, of) >= share
+
+
 def above_every_mistake(scores: Numbers, answers: Numbers) -> float:
-    """For a set too small for a bound: from above the highest score of a wrong answer."""
     wrong = scores[answers == 0]
-    return float(wrong.max()) if len(wrong) else float(scores.min())
+    return float(np.nextafter(wrong.max(), np.inf)) if len(wrong) else float(scores.min())
 
 
 def calibrate(train: Path, own: Path, folder: Path) -> Calibration:
@@ -85,25 +89,20 @@ def calibrate(train: Path, own: Path, folder: Path) -> Calibration:
     scores, answers = logits(reader, drawn)
     ours, our_answers = logits(reader, calls(read(own)))
     slope, offset = fitted(scores, answers)
-    met = (
-        slope * max(decided_from(scores, answers, RIGHT_OF_SENT), above_every_mistake(ours, our_answers))
-        + offset
-        + MARGIN
+    met = max(decided_from(scores, answers, surely(SENT_RIGHT_AT_LEAST)), above_every_mistake(ours, our_answers))
+    unmet = -max(
+        decided_from(-scores, 1 - answers, surely(NOT_SENT_RIGHT_AT_LEAST)),
+        decided_from(-ours, 1 - our_answers, lambda right, of: right >= OWN_NOT_SENT_RIGHT * of),
     )
-    unmet = -slope * decided_from(-scores, 1 - answers, RIGHT_OF_NOT_SENT) + offset - MARGIN
     for name, s, y in (("held out", scores, answers), ("own", ours, our_answers)):
-        odds = slope * s + offset
-        sent, dropped = odds >= met, odds <= unmet
+        sent, dropped = s >= met, s <= unmet
         print(
-            f"{name}: {len(y)} pairs, accuracy {np.mean((odds > 0) == y):.3f}, "
+            f"{name}: {len(y)} pairs, accuracy {np.mean((slope * s + offset > 0) == y):.3f}, "
             f"met {sent.sum()} right {y[sent].mean() if sent.any() else 0:.3f}, "
             f"not met {dropped.sum()} right {1 - y[dropped].mean() if dropped.any() else 0:.3f}"
         )
-    return Calibration(slope, offset, _share(met), _share(unmet))
-
-
-def _share(odds: float) -> float:
-    return round(float(1 / (1 + np.exp(-odds))), 4)
+    sure = Calibration(slope, offset, 1.0, 0.0)
+    return Calibration(slope, offset, sure.probability(met), sure.probability(unmet))
 
 
 def main() -> None:

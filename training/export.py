@@ -1,4 +1,7 @@
-"""Writes the model as the judge runs it, int8 ONNX and its tokenizer: python -m training.export CHECKPOINT FOLDER"""
+"""Writes the model as the judge runs it, int8 ONNX, and its tokenizer:
+
+python -m training.export CHECKPOINT FOLDER
+"""
 
 from __future__ import annotations
 

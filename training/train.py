@@ -21,7 +21,7 @@ from training.written import spliced, write
 CALLS_A_BATCH = 8
 TRANSCRIPT_TOKENS = 420
 WARM_UP_STEPS = 60
-WRITTEN_AT_FIRST, WRITTEN_LATER, WRITTEN_FALLS_UNTIL = 0.9, 0.35, 0.3
+WRITTEN_AT_FIRST, WRITTEN_LATER, WRITTEN_FALLS_UNTIL = 0.9, 0.4, 0.3
 
 Encoded = tuple[list[int], list[list[int]], list[float]]
 Batch = tuple[torch.Tensor, ...]
@@ -136,6 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="train.jsonl or train.jsonl.gz")
     parser.add_argument("out", type=Path)
+    parser.add_argument("--begin", type=Path, help="go on from this checkpoint")
     parser.add_argument("--minutes", type=float, default=29)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--seed", type=int, default=7)
@@ -144,8 +145,11 @@ def main() -> None:
     torch.set_num_threads(2)
     corpus = calls(split(read(arguments.data))[0])
     print(f"{len(corpus)} calls, {sum(len(call.questions) for call in corpus)} pairs", flush=True)
+    network = from_base()
+    if arguments.begin:
+        network.load_state_dict(torch.load(arguments.begin, weights_only=True))
     clock = Clock(arguments.minutes)
-    train(from_base(), batches(corpus, clock, arguments.seed), clock, arguments.rate, arguments.out)
+    train(network, batches(corpus, clock, arguments.seed), clock, arguments.rate, arguments.out)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ class OfflineJudge:
         if sure and (evidence or likelier == "not_met"):
             confidence = probability if likelier == "met" else 1 - probability
             return Verdict(likelier, confidence, _reason(likelier, evidence), evidence, probability, None, NAME)
-        leaning = f"It leans to {'met' if likelier == 'met' else 'not met'}, but not surely enough to decide."
+        leaning = f"It leans to {likelier.replace('_', ' ')}, but not surely enough to decide."
         return _unclear(leaning, probability, evidence)
 
     def _evidence(
@@ -157,7 +157,7 @@ def _reason(result: Literal["met", "not_met"], evidence: tuple[Evidence, ...]) -
 
 
 def _without_a_customer(condition: str, reason: str) -> Verdict:
-    """Nothing that takes a customer's words happened; a condition of absence ("nobody answered") may well be met."""
+    """Nothing that takes a customer's words happened. A condition of absence ("nobody answered") may be met."""
     if _ABSENCE.search(condition):
         return _unclear(reason)
     return Verdict("not_met", 0.97, reason, (), 0.03, None, NAME)

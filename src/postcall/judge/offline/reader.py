@@ -29,6 +29,7 @@ from postcall.judge.verdicts import Turn
 
 # Conditions a pass: each adds some 3 ms to a pass of 37 ms, and memory grows with the square of the sequence.
 CONDITIONS_A_PASS = 10
+HIDDEN_A_PASS = 20
 # 50 to 60 thousand words: eight hours of talk, six seconds of reading on one core.
 MOST_WINDOWS = 200
 UNSEEN = np.float32(-10_000)
@@ -99,32 +100,31 @@ class Reader:
         return self.weights(reading.window, condition_tokens(self._tokenizer, condition))
 
     def weights(self, run: list[Piece], condition: list[int]) -> list[Weight]:
-        """The condition is packed once for each piece, that piece hidden from it, all against one reading."""
-        logit = self._logits(run, [condition])[0]
-        hidden: list[npt.NDArray[np.float32]] = []
-        for at in range(0, len(run), CONDITIONS_A_PASS):
-            numbers = range(at, min(at + CONDITIONS_A_PASS, len(run)))
-            hidden.append(self._run(run, [condition] * len(numbers), list(numbers)))
-        without = np.concatenate(hidden) if hidden else np.zeros(0, np.float32)
-        return [Weight(piece, float(logit - other)) for piece, other in zip(run, without, strict=True)]
+        """The condition is packed once for each piece, that piece hidden from it, and once seeing all of them."""
+        weighed: list[Weight] = []
+        for start in range(0, len(run), HIDDEN_A_PASS):
+            hidden = list(range(start, min(start + HIDDEN_A_PASS, len(run))))
+            seeing, *without = self._run(run, [condition] * (len(hidden) + 1), [None, *hidden])
+            weighed += [Weight(run[at], float(seeing - logit)) for at, logit in zip(hidden, without, strict=True)]
+        return weighed
 
     def _logits(self, run: list[Piece], conditions: list[list[int]]) -> npt.NDArray[np.float32]:
         passes = [
-            self._run(run, conditions[at : at + CONDITIONS_A_PASS], None)
+            self._run(run, conditions[at : at + CONDITIONS_A_PASS])
             for at in range(0, len(conditions), CONDITIONS_A_PASS)
         ]
         return np.concatenate(passes)
 
     def _run(
-        self, run: list[Piece], conditions: list[list[int]], hidden: list[int] | None
+        self, run: list[Piece], conditions: list[list[int]], hidden: Sequence[int | None] = ()
     ) -> npt.NDArray[np.float32]:
         """The conditions' logits; the n-th condition does not see the piece `hidden[n]`."""
         layout = lay_out([token for piece in run for token in piece.tokens], conditions)
         block = np.asarray(layout.block)
         seen = visible(block)
-        if hidden is not None:
-            ends = np.cumsum([len(piece.tokens) for piece in run])
-            for number, at in enumerate(hidden, TRANSCRIPT + 1):
+        ends = np.cumsum([len(piece.tokens) for piece in run])
+        for number, at in enumerate(hidden, TRANSCRIPT + 1):
+            if at is not None:
                 seen[np.ix_(block == number, np.arange(ends[at] - len(run[at].tokens), ends[at]))] = False
         answers: npt.NDArray[np.float32] = self._session.run(
             ["logit"],
