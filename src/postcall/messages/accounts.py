@@ -17,6 +17,7 @@ from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
 
 SANDBOX_URL = "sandbox"  # resolved when it is used: the stand-in may be at another address after every start
+MOST_KEPT = 1000
 SANDBOX_NUMBER = "+15005550006"
 # Reasons that end by themselves once the workspace has an account that works.
 HELD_FOR_ACCOUNT = (Reason.SENDER_PAUSED.value, Reason.MESSAGING_NOT_CONFIGURED.value)
@@ -49,6 +50,20 @@ class NoSharedAccount(AccountError):
 
 class SecretMissing(AccountError):
     pass
+
+
+_versions: dict[UUID, Account] = {}
+
+
+def account_with(pk: UUID) -> Account:
+    """One version of an account. It never changes, so a process reads and decrypts it once."""
+    account = _versions.get(pk)
+    if account is None:
+        account = Account.objects.get(pk=pk)
+        if len(_versions) >= MOST_KEPT:
+            _versions.clear()
+        _versions[pk] = account
+    return account
 
 
 def sending_account(workspace_id: UUID) -> SendingAccount | None:
@@ -104,6 +119,7 @@ def _shared_from_config() -> Account | None:
     )
 
 
+@transaction.atomic
 def settle_default_account(workspace: Workspace) -> SendingAccount:
     """What a workspace sends by when no owner chose: the sample workspace the sandbox, always; the default one
     the shared account when there is one, else the sandbox. Called at every start.
