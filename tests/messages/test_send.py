@@ -19,6 +19,8 @@ from postcall.work.leases import LostLease, take
 
 from .clinic import ANN, BEN, BODY, Clinic, events
 
+SID = "AC" + "a" * 32
+
 
 def taken() -> Message:
     return take(Message, 1, timedelta(seconds=30))[0]
@@ -170,14 +172,31 @@ def test_it_pauses_the_sender_that_twilio_does_not_take_and_sends_once_it_is_men
     assert SendingAccount.objects.get().paused_code == 21606
     assert (message.status, message.error_code, message.follow_up.reason) == ("queued", 21606, "sender_paused")
     assert (other.status, other.attempts_made, other.follow_up.outcome) == ("queued", 0, "held")
-    Account.objects.update(from_number="+15005550006")
-    lift_pause(clinic.workspace)
+    use_own(
+        clinic.workspace,
+        account_sid=SID,
+        auth_token="t" * 32,
+        from_number="+15005550006",
+        api_url=clinic.sandbox.url,
+    )
     clinic.send()
     message.refresh_from_db()
     other.refresh_from_db()
     assert (message.status, other.status) == ("accepted", "accepted")
     assert (message.follow_up.outcome, message.follow_up.reason) == ("message", "")
     assert sum(clinic.sandbox.creates.values()) == 2
+
+
+def test_it_sends_what_was_held_once_the_pause_is_lifted(clinic: Clinic) -> None:
+    SendingAccount.objects.update(paused_at=timezone.now(), paused_code=30034)
+    message = clinic.message()
+    clinic.send()
+    message.refresh_from_db()
+    assert (message.follow_up.reason, message.due_at) == ("sender_paused", message.valid_until)
+    lift_pause(clinic.workspace)
+    clinic.send()
+    message.refresh_from_db()
+    assert (message.status, message.follow_up.outcome) == ("accepted", "message")
 
 
 def test_it_does_not_pause_the_workspace_for_an_agents_own_bad_number(clinic: Clinic) -> None:
@@ -193,7 +212,7 @@ def test_it_does_not_pause_an_account_that_was_exchanged_meanwhile(clinic: Clini
     message = clinic.message()
     attempt = claim(taken())
     assert attempt is not None
-    use_own(clinic.workspace, account_sid="AC" + "a" * 32, auth_token="t" * 32, from_number="+15005550006")
+    use_own(clinic.workspace, account_sid=SID, auth_token="t" * 32, from_number="+15005550006")
     record(attempt, hand_to_twilio(attempt, Fence()))
     message.refresh_from_db()
     assert SendingAccount.objects.get().paused_at is None
@@ -204,7 +223,7 @@ def test_it_uses_the_account_it_began_with(clinic: Clinic) -> None:
     clinic.message()
     attempt = claim(taken())
     assert attempt is not None
-    use_own(clinic.workspace, account_sid="AC" + "a" * 32, auth_token="t" * 32, from_number="+15005550006")
+    use_own(clinic.workspace, account_sid=SID, auth_token="t" * 32, from_number="+15005550006")
     record(attempt, hand_to_twilio(attempt, Fence()))
     assert clinic.sandbox.messages[0].account_sid == clinic.account.account_sid
     clinic.sandbox.push(clinic.sids()[0], "delivered")
@@ -326,6 +345,25 @@ def test_it_begins_nothing_with_a_message_that_another_worker_took(clinic: Clini
     with pytest.raises(LostLease):
         send(overslept)
     assert clinic.sandbox.creates == {(ANN, BODY): 1}
+
+
+def test_it_begins_nothing_with_a_message_that_another_worker_holds(clinic: Clinic) -> None:
+    clinic.message()
+    overslept = taken()
+    Message.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    taken()
+    with pytest.raises(LostLease):
+        send(overslept)
+    assert not clinic.sandbox.messages
+
+
+def test_a_worker_that_fails_after_the_claim_cannot_make_the_message_due_again(clinic: Clinic) -> None:
+    clinic.message()
+    message = taken()
+    claim(message)
+    # What the worker's loop does about a row whose work raised.
+    held = Message.objects.filter(pk=message.pk, generation=message.generation)
+    assert held.update(lease_until=None, due_at=timezone.now()) == 0
 
 
 def test_it_begins_nothing_with_a_message_that_was_claimed_already(clinic: Clinic) -> None:

@@ -8,6 +8,7 @@ import structlog
 from django.db import transaction
 
 from postcall.calls.numbers import e164
+from postcall.messages.accounts import account_with
 from postcall.messages.models import Attempt, DeliveryEvent, StrayCallback
 from postcall.messages.signatures import Params, UnknownAddress, verify
 from postcall.messages.status import (
@@ -36,9 +37,10 @@ def receive_status(token: str, path: str, pairs: Iterable[tuple[str, str]], head
     The token names the attempt, so the SID of a signed callback is that attempt's: also when our own request
     has not been answered yet, or never was.
     """
-    attempt = Attempt.objects.select_related("account").filter(token=token).first()
+    attempt = next(iter(Attempt.objects.raw("SELECT * FROM attempt WHERE token = %s", [token])), None)
     if attempt is None:
         raise UnknownAddress("no attempt has this address")
+    attempt.account = account_with(attempt.account_id)
     params = Params(pairs)
     verify(attempt.account, path, params, headers)
     news = _news(params)

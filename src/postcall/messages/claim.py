@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -17,9 +18,11 @@ from postcall.followups.handing import Sender, SendingFacts
 from postcall.followups.models import FollowUp, OptOut, Reason
 from postcall.followups.optouts import lock_recipient
 from postcall.ids import new_id
-from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, SendingAccount, new_token
+from postcall.messages.accounts import account_with
+from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, new_token
 from postcall.messages.status import note, write
 from postcall.work.leases import LostLease
+from postcall.workspaces.models import Workspace
 
 # Seconds. A request may begin this long after the claim began, and is over HTTP_DEADLINE_S later; the lease
 # outlives that by LEASE_MARGIN_S.
@@ -30,7 +33,6 @@ LEASE: Final = timedelta(seconds=FENCE_S + HTTP_DEADLINE_S + LEASE_MARGIN_S)
 # How long a text waits while an identical one to the same number is on its way or being found out about.
 TWIN_WAIT_S: Final = 5.0
 
-_DAY: Final = timedelta(days=1)
 _OPTED_OUT: Final = {
     OptOut.Origin.STOP: "its owner texted STOP",
     OptOut.Origin.SAID: "its owner said so during a call",
@@ -49,39 +51,74 @@ def claim(message: Message) -> Attempt | None:
     """
     lock_recipient(message.workspace_id, message.to)
     held = _held(message)
-    workspace = held.follow_up.workspace
-    if workspace.max_messages_per_day is not None:
-        _lock_budget(workspace.pk)
-    facts, now = facts_about(workspace.pk, held.to, besides=held.pk)
-    sending = getattr(workspace, "sending_account", None)
-    if _let_go(held, facts, sending, now):
+    now = _look(held)
+    if now.workspace.max_messages_per_day is not None:
+        _lock_budget(held.workspace_id)
+        now = _look(held)
+    if _let_go(held, now):
         return None
-    assert sending is not None
-    attempt = _open(held, sending.account, now)
+    assert now.account_id is not None
+    attempt = _open(held, account_with(now.account_id), now.time)
     if attempt is None:
-        put_off(held, now + timedelta(seconds=TWIN_WAIT_S * random.uniform(0.8, 1.2)))  # noqa: S311  # jitter
+        put_off(held, now.time + timedelta(seconds=TWIN_WAIT_S * random.uniform(0.8, 1.2)))  # noqa: S311  # jitter
         return None
-    attempt.message = held
     return attempt
 
 
 def _held(message: Message) -> Message:
-    """The message and what decides about it, the message locked."""
-    held = (
-        Message.objects.select_for_update(of=("self",), no_key=True)
-        .select_related(
-            "follow_up__workspace__sending_account__account",
-            "follow_up__attachment__agent",
-            "follow_up__action",
-            "follow_up__revision",
-        )
-        .defer("follow_up__snapshot", "follow_up__verdict", "follow_up__inputs", "follow_up__body")
-        .filter(pk=message.pk, generation=message.generation)
-        .first()
+    """The message as it is now, locked, if this worker still holds it."""
+    held = Message.objects.raw(
+        "SELECT * FROM message WHERE id = %s AND generation = %s AND due_at IS NOT NULL FOR NO KEY UPDATE",
+        [message.pk, message.generation],
     )
-    if held is None or held.due_at is None:
-        raise LostLease(f"message {message.pk}")
-    return held
+    for fresh in held:
+        return fresh
+    raise LostLease(f"message {message.pk}")
+
+
+@dataclass(frozen=True)
+class _Now:
+    """What decides, by the database's time. `switch` is the attachment's mode, or `off` where it, its agent or
+    its action are gone. `workspace` has its sending rules and nothing else. `account_id` None: there is none."""
+
+    time: datetime
+    workspace: Workspace
+    facts: SendingFacts
+    switch: str
+    urgency: str
+    timezone: str
+    account_id: UUID | None
+    paused: bool
+
+
+_RULES: Final = ("id", "window_start", "window_end", "max_per_number_per_day", "max_messages_per_day", "countries")
+
+
+def _look(message: Message) -> _Now:
+    """Everything that decides about a locked message, in one statement written out: it runs for every text."""
+    rules = ", ".join(f"w.{name}" for name in _RULES)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT {_FACTS}, {rules},
+                   CASE WHEN a.deleted_at IS NULL AND agent.deleted_at IS NULL AND action.deleted_at IS NULL
+                        THEN a.mode ELSE 'off' END,
+                   r.urgency, agent.timezone, s.account_id, s.paused_at IS NOT NULL
+            FROM follow_up f
+            JOIN workspace w ON w.id = f.workspace_id
+            JOIN attachment a ON a.id = f.attachment_id
+            JOIN agent ON agent.id = a.agent_id
+            JOIN action ON action.id = f.action_id
+            JOIN action_revision r ON r.id = f.revision_id
+            LEFT JOIN sending_account s ON s.workspace_id = w.id
+            WHERE f.id = %(follow_up)s
+            """,  # noqa: S608  # our own columns
+            {"follow_up": message.follow_up_id, "number": message.to, "besides": message.pk},
+        )
+        row = cursor.fetchone()
+    told, rest = row[:5], row[5 + len(_RULES) :]
+    workspace = Workspace(**dict(zip(_RULES, row[5:], strict=False)))
+    return _Now(told[0], workspace, _facts(*told[1:]), *rest)
 
 
 def _lock_budget(workspace_id: UUID) -> None:
@@ -91,34 +128,35 @@ def _lock_budget(workspace_id: UUID) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [str(workspace_id)])
 
 
-def facts_about(workspace_id: UUID, number: str, *, besides: UUID | None = None) -> tuple[SendingFacts, datetime]:
-    """What sending rules are decided by, and the database's time; `besides` is a message that does not count.
+# The database's time, how the number opted out, and what left or may have left within a day. The workspace's
+# texts are counted only as far as its budget goes, and not at all without one.
+_FACTS: Final = """
+    clock_timestamp(),
+    (SELECT origin FROM opt_out WHERE workspace_id = w.id AND number = %(number)s AND ended_at IS NULL),
+    (SELECT quote FROM opt_out WHERE workspace_id = w.id AND number = %(number)s AND ended_at IS NULL),
+    (SELECT count(*) FROM message
+     WHERE workspace_id = w.id AND "to" = %(number)s AND id <> %(besides)s
+       AND sent_at > clock_timestamp() - interval '1 day'),
+    (SELECT count(*) FROM (
+        SELECT FROM message
+        WHERE workspace_id = w.id AND id <> %(besides)s AND sent_at > clock_timestamp() - interval '1 day'
+        LIMIT coalesce(w.max_messages_per_day, 0)) AS left_today)
+"""
 
-    The workspace's messages are counted only as far as its budget goes, and not at all without one.
-    """
+
+def facts_about(workspace_id: UUID, number: str, *, besides: UUID | None = None) -> tuple[SendingFacts, datetime]:
+    """What sending rules are decided by, and the database's time; `besides` is a message that does not count."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT clock_timestamp(),
-                   (SELECT origin FROM opt_out
-                    WHERE workspace_id = w.id AND number = %(number)s AND ended_at IS NULL),
-                   (SELECT quote FROM opt_out
-                    WHERE workspace_id = w.id AND number = %(number)s AND ended_at IS NULL),
-                   (SELECT count(*) FROM message
-                    WHERE workspace_id = w.id AND "to" = %(number)s AND id <> %(besides)s
-                      AND sent_at > clock_timestamp() - interval '1 day'),
-                   (SELECT count(*) FROM (
-                        SELECT FROM message
-                        WHERE workspace_id = w.id AND id <> %(besides)s
-                          AND sent_at > clock_timestamp() - interval '1 day'
-                        LIMIT coalesce(w.max_messages_per_day, 0)) AS left_today)
-            FROM workspace w WHERE w.id = %(workspace)s
-            """,
+            f"SELECT {_FACTS} FROM workspace w WHERE w.id = %(workspace)s",  # noqa: S608  # our own words
             {"workspace": workspace_id, "number": number, "besides": besides or _NOBODY},
         )
-        now, origin, quote, to_number, by_workspace = cursor.fetchone()
-    opted_out = _in_words(origin, quote) if origin else None
-    return SendingFacts(opted_out, to_number, by_workspace), now
+        now, *told = cursor.fetchone()
+    return _facts(*told), now
+
+
+def _facts(origin: str | None, quote: str | None, to_number: int, by_workspace: int) -> SendingFacts:
+    return SendingFacts(_in_words(origin, quote or "") if origin else None, to_number, by_workspace)
 
 
 _NOBODY: Final = UUID(int=0)
@@ -129,30 +167,30 @@ def _in_words(origin: str, quote: str) -> str:
     return f"{words}: “{quote}”" if quote and origin != OptOut.Origin.TWILIO else words
 
 
-def _let_go(message: Message, facts: SendingFacts, sending: SendingAccount | None, now: datetime) -> bool:
+def _let_go(message: Message, now: _Now) -> bool:
     """Whether the text must not go out now; then the message and its follow-up say so."""
-    if message.valid_until <= now:
+    if message.valid_until <= now.time:
         drop(message, Reason.EXPIRED, "Its time to be sent was over.")
         return True
-    if switched := _switched_off(message):
-        drop(message, *switched)
+    # What an operator asks for by hand goes out whatever the switch says.
+    if message.next_by == DeliveryEvent.Origin.POSTCALL and now.switch in _OFF:
+        drop(message, *_OFF[now.switch])
         return True
-    agent = message.follow_up.attachment.agent
     decision = policy.check(
-        message.follow_up.workspace,
-        facts,
+        now.workspace,
+        now.facts,
         to=message.to,
-        urgency=message.follow_up.revision.urgency,
-        now=now,
-        fallback_timezone=agent.timezone,
+        urgency=now.urgency,
+        now=now.time,
+        fallback_timezone=now.timezone,
     )
     if isinstance(decision, policy.Refused):
         drop(message, decision.reason, decision.detail)
         return True
-    if sending is None:
+    if now.account_id is None:
         hold(message, Reason.MESSAGING_NOT_CONFIGURED, "No Twilio account is set up.")
         return True
-    if sending.paused_at is not None:
+    if now.paused:
         hold(message, Reason.SENDER_PAUSED, "Sending is paused: Twilio refused the account or its sender.")
         return True
     if isinstance(decision, policy.Wait):
@@ -161,18 +199,13 @@ def _let_go(message: Message, facts: SendingFacts, sending: SendingAccount | Non
     return False
 
 
-def _switched_off(message: Message) -> tuple[str, str] | None:
-    """What an operator asks for by hand goes out whatever the switch says."""
-    if message.next_by != DeliveryEvent.Origin.POSTCALL:
-        return None
-    attachment = message.follow_up.attachment
-    if attachment.deleted_at or attachment.agent.deleted_at or message.follow_up.action.deleted_at:
-        return Reason.ATTACHMENT_OFF, "The action was taken off this agent before the text went out."
-    if attachment.mode == Attachment.Mode.OFF:
-        return Reason.ATTACHMENT_OFF, "The attachment was switched off before the text went out."
-    if attachment.mode == Attachment.Mode.SHADOW:
-        return Reason.SHADOW, "The attachment was set to shadow before the text went out."
-    return None
+_OFF: Final[dict[str, tuple[str, str]]] = {
+    Attachment.Mode.OFF: (
+        Reason.ATTACHMENT_OFF,
+        "The action was switched off for this agent, or taken off it, before the text went out.",
+    ),
+    Attachment.Mode.SHADOW: (Reason.SHADOW, "The attachment was set to shadow before the text went out."),
+}
 
 
 def drop(message: Message, reason: str, detail: str, origin: str = DeliveryEvent.Origin.POSTCALL) -> None:

@@ -15,13 +15,14 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from postcall.config import config
 from postcall.followups.models import FollowUp, OptOut
 from postcall.followups.optouts import opt_out
-from postcall.messages.accounts import pause
+from postcall.ids import new_id
+from postcall.messages.accounts import account_with, pause
 from postcall.messages.addresses import status_callback
 from postcall.messages.errors import explain, stops_sending
 from postcall.messages.models import Attempt, DeliveryEvent, Message
@@ -105,12 +106,16 @@ def lock(attempt_id: UUID, generation: int | None = None) -> Attempt:
 
     Raises LostLease when `generation` is given and another worker has the attempt by now.
     """
-    locked = (
-        Attempt.objects.select_for_update(of=("self", "message"), no_key=True)
-        .select_related("message", "account")
-        .defer("account__auth_token", "account__api_key_secret")
+    # Written out, like `write` and `note`: these run several times for every text, and putting such SQL together
+    # takes Django longer than PostgreSQL needs to run it. The message is always locked first.
+    messages = Message.objects.raw(
+        "SELECT * FROM message WHERE id = (SELECT message_id FROM attempt WHERE id = %s) FOR NO KEY UPDATE",
+        [attempt_id],
     )
-    attempt = locked.get(pk=attempt_id)
+    message = next(iter(messages))
+    attempt = next(iter(Attempt.objects.raw("SELECT * FROM attempt WHERE id = %s FOR NO KEY UPDATE", [attempt_id])))
+    attempt.message = message
+    attempt.account = account_with(attempt.account_id)
     if generation is not None and attempt.generation != generation:
         raise LostLease(f"attempt {attempt_id}")
     return attempt
@@ -125,7 +130,10 @@ def write(row: Attempt | Message, **fields: Any) -> None:
     """Changes a locked row."""
     if isinstance(row, Message):
         fields["updated_at"] = timezone.now()
-    type(row)._base_manager.filter(pk=row.pk).update(**fields)
+    columns = ", ".join(f'"{name}" = %s' for name in fields)
+    values = [row._meta.get_field(name).get_db_prep_save(value, connection) for name, value in fields.items()]  # type: ignore[union-attr]  # plain columns
+    with connection.cursor() as cursor:
+        cursor.execute(f'UPDATE "{row._meta.db_table}" SET {columns} WHERE id = %s', [*values, row.pk])  # noqa: S608  # our own columns
     for name, value in fields.items():
         setattr(row, name, value)
 
@@ -142,17 +150,23 @@ def note(
 ) -> None:
     """Keeps one delivery event of a message, or of one of its attempts."""
     message_id, number = (about.message_id, about.number) if isinstance(about, Attempt) else (about.pk, None)
-    DeliveryEvent.objects.create(
-        at=at or timezone.now(),
-        workspace_id=about.workspace_id,
-        message_id=message_id,
-        attempt_number=number,
-        status=status,
-        provider_status=provider_status[:30],
-        origin=origin,
-        error_code=error_code,
-        detail=detail,
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO delivery_event (id, at, workspace_id, message_id, attempt_number, status, provider_status,"
+            " origin, error_code, detail) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                new_id(),
+                at or timezone.now(),
+                about.workspace_id,
+                message_id,
+                number,
+                str(status),
+                provider_status[:30],
+                str(origin),
+                error_code,
+                detail,
+            ],
+        )
 
 
 def hear(attempt: Attempt, news: News, *, provisional: bool = False, keep: bool = True, **also: Any) -> None:
