@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from postcall.calls.models import Call
+from postcall.followups.process import process
+from postcall.judge.verdicts import Case, Judgement
+from postcall.messages.handing import TwilioMessaging
+from postcall.work.leases import take
 from postcall.workspaces.models import ApiKey, Workspace
 
 
@@ -115,3 +122,51 @@ def action(api: Api) -> dict[str, Any]:
 @pytest.fixture
 def agent(api: Api) -> dict[str, Any]:
     return api.made("/agents", {"name": "Front desk", "external_ids": [{"source": "vapi", "id": "asst-1"}]})
+
+
+class NoJudge:
+    """For calls on which nothing needs one."""
+
+    name = "none"
+
+    def decide(self, case: Case) -> Judgement:
+        raise AssertionError("nobody was to be asked")
+
+
+@dataclass
+class Followed:
+    """A call that was put through, with the follow-up of an `always` action."""
+
+    api: Api
+    call: str
+    follow_up: str
+    message: str | None
+
+
+@pytest.fixture
+def follow(api: Api, agent: dict[str, Any]) -> Callable[..., Followed]:
+    """Puts a call through an `always` action of the given mode, up to the text's being handed over."""
+    api.put("/settings/twilio", {"use": "sandbox"})
+    api.put("/settings/sending", {"window": None, "max_per_number_per_day": None})
+    action = api.made("/actions", {"name": "Thanks", "message": "Thank you, <name>!", "always": True})
+    path = f"/agents/{agent['id']}/attachments"
+    inputs = {"name": {"from": "collected", "name": "first_name"}}
+    attachment = api.made(path, {"action_id": action["id"], "inputs": inputs})
+
+    def followed(mode: str = "live", **call: Any) -> Followed:
+        api.put(f"{path}/{attachment['id']}", {"action_id": action["id"], "inputs": inputs, "mode": mode})
+        given = {
+            "external_id": f"f-{Call.objects.count()}",
+            "agent": agent["id"],
+            "customer_number": "+14155550132",
+            "connected": True,
+            "transcript": [{"role": "agent", "text": "Hello"}, {"role": "customer", "text": "Yes, please."}],
+            "variables": {"collected": {"first_name": "Ann"}},
+        } | call
+        taken = api.made("/calls", given)
+        for row in take(Call, 10, timedelta(seconds=30)):
+            process(row, NoJudge(), TwilioMessaging())
+        (shown,) = api.get(f"/calls/{taken['id']}").json["follow_ups"]
+        return Followed(api, taken["id"], shown["id"], (shown["message"] or {}).get("id"))
+
+    return followed

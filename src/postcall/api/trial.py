@@ -25,7 +25,8 @@ from postcall.calls.receive import find_agent
 from postcall.followups.facts import CallFacts, facts_of, facts_of_ended
 from postcall.followups.snapshot import AgentAsItWas, agent_as_it_is
 from postcall.followups.trial import Trial, try_out
-from postcall.judge.verdicts import Judge, JudgeFailed
+from postcall.judge.choose import judge_from_config
+from postcall.judge.verdicts import JudgeFailed
 from postcall.messages.segments import count
 from postcall.sources.ended_call import EndedCall, Identifier, Strict, Text
 
@@ -87,12 +88,7 @@ class TrialOut(Out):
     objection: EvidenceOut | None = Field(description="What the customer said against being texted.")
 
 
-@cache
-def _judge() -> Judge:
-    # A judge takes seconds and memory to load; most web processes never need one.
-    from postcall.judge.choose import judge_from_config
-
-    return judge_from_config()
+_judge = cache(judge_from_config)
 
 
 @routes.post(

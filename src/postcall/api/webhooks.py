@@ -40,7 +40,7 @@ def source_webhook(request: HttpRequest, kind: str, token: str) -> HttpResponse:
     delivery = Delivery(_headers(request), request.body, config().base_url + raw_path(request))
     try:
         platform.verify(delivery, auth_of(source))
-        report = platform.parse(delivery)
+        report = platform.parse(delivery.body)
     except NotVerified as error:
         _note_rejection(source, str(error))
         raise Problem(401, f"not verified: {error}") from None

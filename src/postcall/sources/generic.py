@@ -73,9 +73,9 @@ class Generic:
                 return
         raise NotVerified(reason or "the source has no secret")
 
-    def parse(self, delivery: Delivery) -> EndedCall | Ignored:
+    def parse(self, body: bytes) -> EndedCall | Ignored:
         try:
-            event = read_json(delivery.body)
+            event = read_json(body)
         except NotJson as error:
             raise Unreadable(str(error)) from None
         if not isinstance(event, dict):

@@ -64,6 +64,6 @@ class SourceKind(Protocol):
         """Raises NotVerified unless the delivery was signed with the present secret or the one before it."""
         ...
 
-    def parse(self, delivery: Delivery) -> EndedCall | Ignored:
+    def parse(self, body: bytes) -> EndedCall | Ignored:
         """Raises Unreadable."""
         ...
