@@ -209,7 +209,7 @@ UNSAFE = [
     "ｗｉｎ.example",
     "win[.]example", "win(.)example", "win .example", "w\u200din.example", "ann@mail.example", "ann＠mail",
     "win dot com", "www dot win dot example slash claim", "gana punto com", "hxxps win", "192.168.10.4", "bit.ly/x",
-    "+1 415 555 0132", "415-555-0132", "(415) 555 0132", "4155550132", "415.555.0132",
+    "+1 415 555 0132", "415-555-0132", "(415) 555 0132", "4155550132", "④①⑤⑤⑤⑤⓪", "415.555.0132",
     "four one five five five five zero",
     "4 1 5 5 5 5 0", "٤١٥٥٥٥٠١٣٢", "+44 20", "a\nb", "a\rb", "a\u2028b", "a\x07b", "a\u202eb", "a\u2066b",
     "a\u00adb",

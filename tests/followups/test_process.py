@@ -365,6 +365,26 @@ def test_it_sends_nothing_again_after_a_richer_report(clinic: Clinic) -> None:
     assert Message.objects.count() == 1
 
 
+def test_it_makes_nothing_of_a_richer_report_for_what_was_attached_since(clinic: Clinic) -> None:
+    clinic.receive(final=False, judge_after=timezone.now().isoformat())
+    process(clinic.take(), KnowingJudge(), clinic.messaging)
+    clinic.attach("Later.")
+    clinic.receive(final=True)
+    process(clinic.take(), KnowingJudge(), clinic.messaging)
+    assert not FollowUp.objects.exists()
+
+
+def test_it_leaves_what_is_decided_alone_while_it_waits_for_the_judge(clinic: Clinic) -> None:
+    clinic.attach("Booked.", BOOKED)
+    clinic.attach("Hi <first>.", inputs={"first": {"from": "collected", "name": "first_name"}})
+    judge = KnowingJudge(failures=[JudgeFailed("busy", retry=True)])
+    process(clinic.call(), judge, clinic.messaging)
+    before = FollowUp.objects.get(reason="missing_input")
+    Call.objects.update(due_at=timezone.now())
+    process(clinic.take(), judge, clinic.messaging)
+    assert FollowUp.objects.get(reason="missing_input").decided_at == before.decided_at
+
+
 # Rules for sending.
 
 
