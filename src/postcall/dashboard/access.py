@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import update_wrapper
+from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -45,6 +45,11 @@ class Visit:
         """Viewers look; owners and editors press buttons."""
         return self.membership.role in (Membership.Role.OWNER, Membership.Role.EDITOR)
 
+    @property
+    def initials(self) -> str:
+        words = (self.person.name or self.person.email).split()
+        return "".join(word[0] for word in words[:2]).upper()
+
     def to(self, name: str, *args: object) -> str:
         """The address of a page of this workspace."""
         return reverse(name, args=[self.workspace.pk, *args])
@@ -80,10 +85,11 @@ def is_local(request: HttpRequest, target: str) -> bool:
 
 def member(
     view: Callable[Concatenate[Visit, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, UUID, P], HttpResponse]:
+) -> Callable[..., HttpResponse]:
     """Lets members of the workspace in; to everybody else it does not exist."""
 
-    def entered(request: HttpRequest, workspace_id: UUID, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    @wraps(view)
+    def entered(request: HttpRequest, workspace_id: UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.is_authenticated:
             return ask_to_sign_in(request)
         membership = (
@@ -96,21 +102,20 @@ def member(
         _remember(request, workspace_id)
         return view(Visit(request, request.user, membership), *args, **kwargs)
 
-    update_wrapper(entered, view)
     return entered
 
 
 def actor(
     view: Callable[Concatenate[Visit, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, UUID, P], HttpResponse]:
+) -> Callable[..., HttpResponse]:
     """`member`, and one who may act: a viewer gets 403."""
 
+    @wraps(view)
     def acting(visit: Visit, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not visit.may_act:
             raise PermissionDenied
         return view(visit, *args, **kwargs)
 
-    update_wrapper(acting, view)
     return member(acting)
 
 

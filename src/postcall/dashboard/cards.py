@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -81,10 +81,10 @@ class Card:
 
     @property
     def says_reason(self) -> bool:
-        """Why nothing went out (yet) is said apart, unless the verdict says it: `not met` explains itself."""
+        """Why nothing went out (yet) is said apart, unless the verdict or the buttons below say it."""
         if self.follow_up.outcome == FollowUp.Outcome.MESSAGE or not self.follow_up.reason:
             return False
-        return self.follow_up.reason != Reason.CONDITION_NOT_MET
+        return self.follow_up.reason not in (Reason.CONDITION_NOT_MET, Reason.AWAITING_APPROVAL)
 
     @property
     def reason(self) -> str:
@@ -109,7 +109,8 @@ class Card:
 
     @property
     def inputs(self) -> list[InputShown]:
-        bindings = self.follow_up.snapshot.get("inputs", {})
+        """In the order of the message; JSON kept none."""
+        bindings, values = self.follow_up.snapshot.get("inputs", {}), self.follow_up.inputs
         return [
             InputShown(
                 name,
@@ -117,8 +118,8 @@ class Card:
                 origin_of(found.get("from", ""), bindings.get(name)),
                 found.get("turn"),
             )
-            for name, found in self.follow_up.inputs.items()
-            if isinstance(found, dict)
+            for name in self.follow_up.revision.inputs
+            if isinstance(found := values.get(name), dict)
         ]
 
     @property
@@ -227,8 +228,11 @@ def _steps(follow_up: FollowUp, events: Sequence[DeliveryEvent]) -> Iterator[Ste
         detail = f"in {took:.1f} s" if 0 <= took < 60 else ""
         yield Step(State("idle", "good", "decided"), detail, follow_up.decided_at)
     several = any((event.attempt_number or 0) > 1 for event in events)
-    for event in events:
-        yield Step(event_state(event.status), _about(event, several), event.at)
+    for place, event in enumerate(events, 1):
+        state = event_state(event.status)
+        if place < len(events) and state.tone == "idle":
+            state = replace(state, icon="good")
+        yield Step(state, _about(event, several), event.at)
 
 
 def _about(event: DeliveryEvent, several: bool) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from postcall.dashboard.signing_in import SignIn, SignOut
 from postcall.dashboard.views import (
@@ -43,6 +45,7 @@ _workspace: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", workspaces.home, name="home"),
+    path("favicon.ico", RedirectView.as_view(url=static("dashboard/icon.svg"))),
     path("sign-in", SignIn.as_view(), name="sign-in"),
     path("sign-out", SignOut.as_view(), name="sign-out"),
     path("calls/<uuid:call_id>", workspaces.call, name="any-call"),

@@ -101,8 +101,8 @@ class State:
 
     @property
     def heading(self) -> str:
-        """The words where they begin a line."""
-        return self.words[:1].upper() + self.words[1:]
+        """The words where they head something; particulars are said below."""
+        return self.words[:1].upper() + self.words[1:].partition(",")[0]
 
 
 def message_state(message: Message) -> State:

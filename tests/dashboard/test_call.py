@@ -1,0 +1,234 @@
+"""A call's page: what was said, what was decided, what went out, and what can be done."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from postcall.calls.models import Call
+from postcall.dashboard.transcript import WHOLE_UP_TO
+from postcall.followups.models import FollowUp
+from postcall.messages.models import Message
+from postcall.workspaces.models import Workspace
+
+from .factories import (
+    a_call,
+    a_follow_up,
+    a_held_follow_up,
+    a_message,
+    a_skipped_follow_up,
+    an_action,
+    an_agent,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def shown(client: Client, call: Call, query: str = "") -> str:
+    return client.get(f"/w/{call.workspace_id}/calls/{call.pk}{query}").content.decode()
+
+
+def card_address(follow_up: FollowUp) -> str:
+    return f"/w/{follow_up.workspace_id}/follow-ups/{follow_up.pk}"
+
+
+def test_it_marks_the_evidence_where_it_was_said(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    a_message(a_follow_up(call, an_action(agent)))
+    page = shown(browser_client, call)
+    assert '<mark class="evidence f1">Nine forty works,\n yes please.<sup>' in page
+    assert '<a href="#turn-4">turn 4</a>' in page
+    assert 'id="turn-4"' in page
+
+
+def test_it_names_every_follow_up_on_top_those_that_need_a_person_first(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    a_skipped_follow_up(call, an_action(agent, "Payment link"))
+    a_message(a_follow_up(call, an_action(agent)))
+    a_held_follow_up(call, an_action(agent, "New-patient form"))
+    page = shown(browser_client, call)
+    order = [page.index(f'name">{name}') for name in ("New-patient form", "Booking confirmation", "Payment link")]
+    assert order == sorted(order)
+
+
+def test_it_says_where_each_value_came_from(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    a_message(a_follow_up(call, an_action(agent)))
+    page = shown(browser_client, call)
+    assert "collected as first_name" in page
+    assert "the same in every text" in page
+    assert 'read in the transcript, <a href="#turn-6">turn 6</a>' in page
+    assert '<span class="filled">Tue, Dec 1 at 9:40 AM</span>' in page
+
+
+def test_it_shows_the_way_of_the_text_and_its_price(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    a_message(a_follow_up(call, an_action(agent)))
+    page = shown(browser_client, call)
+    steps = [page.index(f"<span>{step} <small>") for step in ("Decided", "Queued", "Sending", "Sent", "Delivered")]
+    assert steps == sorted(steps)
+    assert "in 1.2 s" in page
+    assert "1 segment, $0.0083" in page
+
+
+def test_it_says_an_error_in_plain_words_with_its_mend(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    a_message(a_follow_up(call, an_action(agent)), Message.Status.FAILED, error_code=30034)
+    page = shown(browser_client, call)
+    assert "not registered for business texts in the US" in page
+    assert "Register a brand and a campaign" in page
+    assert 'href="https://www.twilio.com/docs/api/errors/30034"' in page
+
+
+def test_it_says_why_nothing_went_out(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    a_skipped_follow_up(
+        call, an_action(agent), reason="missing_input", detail="appointment_date was not said", result="met"
+    )
+    page = shown(browser_client, call)
+    assert "The call did not bring every value" in page
+    assert "Appointment_date was not said" in page
+    assert "Give the input a fallback" in page
+
+
+def test_it_writes_what_a_caller_said_as_text_only(browser_client: Client, workspace: Workspace) -> None:
+    call = a_call(
+        an_agent(workspace),
+        transcript=[{"role": "customer", "text": "<script>alert(1)</script>"}],
+        variables={"collected": {"first_name": "<b>Maya</b>"}},
+    )
+    page = shown(browser_client, call)
+    assert "<script>alert" not in page
+    assert "<b>Maya</b>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_it_leaves_out_what_is_far_from_any_evidence_of_a_long_call(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    agent = an_agent(workspace)
+    turns = [{"role": "customer", "text": f"Turn {n}."} for n in range(1, 3001)]
+    call = a_call(agent, transcript=turns)
+    verdict = {"reason": "Said.", "evidence": [{"turn": 1500, "quote": "Turn 1500."}], "judge": "offline-1"}
+    a_message(a_follow_up(call, an_action(agent), verdict=verdict))
+    page = shown(browser_client, call)
+    assert 'id="turn-1500"' in page
+    assert "turns without evidence left out" in page
+    assert page.count('class="customer"') < WHOLE_UP_TO
+    assert shown(browser_client, call, "?turns=all").count('class="customer"') == 3000
+
+
+def test_it_shows_what_the_platform_sent(browser_client: Client, workspace: Workspace) -> None:
+    call = a_call(an_agent(workspace))
+    address = f"/w/{workspace.pk}/calls/{call.pk}/raw"
+    plain = browser_client.get(address)
+    assert plain["Content-Type"] == "text/plain; charset=utf-8"
+    assert '"endedReason": "customer-ended-call"' in plain.content.decode()
+    piece = browser_client.get(address, headers={"HX-Request": "true"}).content.decode()
+    assert "&quot;endedReason&quot;" in piece
+
+
+def test_it_waits_for_a_call_that_is_being_decided(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent, status=Call.Status.RECEIVED)
+    assert "Being decided" in shown(browser_client, call)
+    address = f"/w/{workspace.pk}/calls/{call.pk}/live"
+    assert browser_client.get(address).status_code == 204
+    a_skipped_follow_up(call, an_action(agent))
+    assert browser_client.get(address)["HX-Refresh"] == "true"
+
+
+def test_it_sends_a_card_again_only_when_it_moved(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    follow_up = a_follow_up(call, an_action(agent))
+    message = a_message(follow_up, Message.Status.SENT)
+    seen = shown(browser_client, call).partition("&amp;seen=")[2].partition('"')[0]
+    address = f"{card_address(follow_up)}?n=1&seen={seen}"
+    assert browser_client.get(address).status_code == 204
+    message.status = Message.Status.DELIVERED
+    message.save(update_fields=["status", "updated_at"])
+    moved = browser_client.get(address).content.decode()
+    assert 'id="jump-1" hx-swap-oob="true"' in moved
+    assert "hx-get" not in moved
+
+
+def test_it_reads_the_whole_page_again_once_a_verdict_is_there(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_follow_up(a_call(agent), an_action(agent), outcome=FollowUp.Outcome.PENDING)
+    assert "&amp;pending=1" in shown(browser_client, follow_up.call)
+    FollowUp.objects.filter(pk=follow_up.pk).update(outcome=FollowUp.Outcome.SKIPPED)
+    assert browser_client.get(f"{card_address(follow_up)}?n=1&pending=1&seen=x")["HX-Refresh"] == "true"
+
+
+def test_it_notes_whether_the_verdict_was_right(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_skipped_follow_up(a_call(agent), an_action(agent))
+    browser_client.post(f"{card_address(follow_up)}/feedback", {"right": "0"})
+    follow_up.refresh_from_db()
+    assert follow_up.feedback_right is False
+    assert 'value="0" aria-pressed="true"' in shown(browser_client, follow_up.call)
+
+
+def test_it_has_a_call_judged_again(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_skipped_follow_up(a_call(agent), an_action(agent))
+    address = f"/w/{workspace.pk}/calls/{follow_up.call_id}/judge-again"
+    page = browser_client.post(address, follow=True).content.decode()
+    assert "The call is being judged again." in page
+    follow_up.refresh_from_db()
+    assert follow_up.outcome == FollowUp.Outcome.PENDING
+
+
+def test_it_says_why_a_call_is_not_judged_again(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    a_message(a_follow_up(call, an_action(agent)))
+    page = browser_client.post(f"/w/{workspace.pk}/calls/{call.pk}/judge-again", follow=True).content.decode()
+    assert "its texts have left" in page
+
+
+def test_it_sends_a_failed_text_again_with_a_reason(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    message = a_message(a_follow_up(a_call(agent), an_action(agent)), Message.Status.FAILED, error_code=30034)
+    address = f"/w/{workspace.pk}/messages/{message.pk}/resend"
+    page = browser_client.post(address, {"reason": "The number is registered now"}, follow=True).content.decode()
+    assert "The text goes out again." in page
+    assert "The number is registered now" in page
+    message.refresh_from_db()
+    assert message.status == Message.Status.QUEUED
+
+
+def test_it_asks_why_before_it_sends_again(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    message = a_message(a_follow_up(a_call(agent), an_action(agent)), Message.Status.FAILED, error_code=30034)
+    page = browser_client.post(f"/w/{workspace.pk}/messages/{message.pk}/resend", follow=True).content.decode()
+    assert "Say why the text goes out again." in page
+    message.refresh_from_db()
+    assert message.status == Message.Status.FAILED
+
+
+def test_it_stops_a_text_that_waits(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    message = a_message(a_follow_up(a_call(agent), an_action(agent)), Message.Status.SCHEDULED)
+    page = browser_client.post(f"/w/{workspace.pk}/messages/{message.pk}/cancel", follow=True).content.decode()
+    assert "Canceled. The text does not go out." in page
+    message.refresh_from_db()
+    assert message.status == Message.Status.CANCELED
+
+
+def test_it_says_why_a_delivered_text_cannot_be_stopped(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    message = a_message(a_follow_up(a_call(agent), an_action(agent)))
+    page = browser_client.post(f"/w/{workspace.pk}/messages/{message.pk}/cancel", follow=True).content.decode()
+    assert "only one that waits can be canceled" in page

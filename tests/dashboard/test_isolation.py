@@ -1,0 +1,168 @@
+"""Nothing crosses workspaces, and a viewer changes nothing."""
+
+from dataclasses import dataclass
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from postcall.calls.models import Call
+from postcall.dashboard.urls import _workspace
+from postcall.followups.models import FollowUp
+from postcall.messages.models import Message
+from postcall.workspaces.models import Membership, Workspace
+
+from .factories import a_call, a_follow_up, a_held_follow_up, a_member, a_message, a_workspace, an_action, an_agent
+
+pytestmark = pytest.mark.django_db
+BUTTONS = ("judge-again", "approve", "reject", "feedback", "review-decide", "resend", "cancel")
+
+
+@dataclass
+class Everything:
+    """One of each thing, in one workspace."""
+
+    workspace: Workspace
+    call: Call
+    held: FollowUp
+    message: Message
+
+    def address(self, name: str) -> str:
+        """Of the page or button, with this workspace's own ids."""
+        ids = {
+            "call_id": self.call.pk,
+            "follow_up_id": self.held.pk,
+            "message_id": self.message.pk,
+            "action_id": self.held.action_id,
+            "agent_id": self.held.attachment.agent_id,
+        }
+        pattern = next(each for each in _workspace if isinstance(each, URLPattern) and each.name == name)
+        wanted = {key: ids[key] for key in pattern.pattern.converters}
+        return reverse(name, kwargs={"workspace_id": self.workspace.pk, **wanted})
+
+
+def everything(name: str) -> Everything:
+    workspace = a_workspace(name)
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    message = a_message(a_follow_up(call, an_action(agent)), Message.Status.FAILED, error_code=30034)
+    held = a_held_follow_up(call, an_action(agent, "Payment link"))
+    return Everything(workspace, call, held, message)
+
+
+def names() -> list[str]:
+    return [str(each.name) for each in _workspace if isinstance(each, URLPattern)]
+
+
+def ask(client: Client, name: str, address: str) -> int:
+    return (client.post if name in BUTTONS else client.get)(address).status_code
+
+
+@pytest.fixture
+def ours() -> Everything:
+    return everything("Northgate Clinic")
+
+
+@pytest.fixture
+def theirs() -> Everything:
+    return everything("Copperkettle Garage")
+
+
+@pytest.mark.parametrize("name", names())
+def test_it_hides_every_place_of_another_workspace(
+    client: Client, ours: Everything, theirs: Everything, name: str
+) -> None:
+    client.force_login(a_member(ours.workspace))
+    assert ask(client, name, theirs.address(name)) == 404
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name not in ("review-decide", "calls-live")])
+def test_it_finds_none_of_their_things_under_our_address(
+    client: Client, ours: Everything, theirs: Everything, name: str
+) -> None:
+    client.force_login(a_member(ours.workspace))
+    theirs_under_ours = theirs.address(name).replace(str(theirs.workspace.pk), str(ours.workspace.pk))
+    if theirs_under_ours == ours.address(name):
+        page = client.get(theirs_under_ours).content.decode()
+        assert str(theirs.call.pk) not in page
+        assert str(theirs.held.action_id) not in page
+        return
+    assert ask(client, name, theirs_under_ours) == 404
+
+
+def test_it_decides_none_of_their_follow_ups_with_ours(
+    client: Client, ours: Everything, theirs: Everything
+) -> None:
+    client.force_login(a_member(ours.workspace))
+    client.post(ours.address("review-decide"), {"do": "reject", "pick": str(theirs.held.pk)})
+    theirs.held.refresh_from_db()
+    assert theirs.held.outcome == FollowUp.Outcome.HELD
+
+
+def test_it_watches_none_of_their_calls(client: Client, ours: Everything, theirs: Everything) -> None:
+    client.force_login(a_member(ours.workspace))
+    query = f"?newest={theirs.call.pk}&watch={theirs.call.pk}"
+    assert (
+        str(theirs.call.pk) not in client.get(ours.address("calls-live") + query).content.decode().split("<", 2)[2]
+    )
+
+
+def test_it_leads_to_a_call_by_its_id_alone_only_for_members(
+    client: Client, ours: Everything, theirs: Everything
+) -> None:
+    client.force_login(a_member(ours.workspace))
+    assert client.get(f"/calls/{ours.call.pk}")["Location"] == ours.address("call")
+    assert client.get(f"/calls/{theirs.call.pk}").status_code == 404
+
+
+@pytest.mark.parametrize("name", names())
+def test_it_asks_a_stranger_to_sign_in(client: Client, ours: Everything, name: str) -> None:
+    answer = (client.post if name in BUTTONS else client.get)(ours.address(name))
+    assert answer["Location"].startswith("/sign-in?next=")
+
+
+@pytest.mark.parametrize("name", BUTTONS)
+def test_it_lets_a_viewer_press_no_button(client: Client, ours: Everything, name: str) -> None:
+    client.force_login(a_member(ours.workspace, Membership.Role.VIEWER))
+    assert ask(client, name, ours.address(name)) == 403
+
+
+@pytest.mark.parametrize("name", BUTTONS)
+def test_it_changes_nothing_when_merely_looked_at(client: Client, ours: Everything, name: str) -> None:
+    client.force_login(a_member(ours.workspace))
+    assert client.get(ours.address(name)).status_code == 405
+
+
+@pytest.mark.parametrize("name", ["call", "review"])
+def test_it_shows_a_viewer_no_button(client: Client, ours: Everything, name: str) -> None:
+    client.force_login(a_member(ours.workspace, Membership.Role.VIEWER))
+    page = client.get(ours.address(name)).content.decode()
+    assert page.count('method="post"') == 1  # signing out
+    assert "Tue, Dec 1 at 9:40 AM" in page
+
+
+@pytest.mark.parametrize("role", [Membership.Role.OWNER, Membership.Role.EDITOR])
+def test_it_lets_owners_and_editors_act(client: Client, ours: Everything, role: str) -> None:
+    client.force_login(a_member(ours.workspace, role))
+    assert ask(client, "reject", ours.address("reject")) == 302
+    ours.held.refresh_from_db()
+    assert ours.held.reason == "rejected"
+
+
+def test_it_lists_the_workspaces_that_one_is_a_member_of(
+    client: Client, ours: Everything, theirs: Everything
+) -> None:
+    person = a_member(ours.workspace)
+    client.force_login(person)
+    assert "Copperkettle Garage" not in client.get(ours.address("overview")).content.decode()
+    Membership.objects.create(workspace=theirs.workspace, user=person, role=Membership.Role.VIEWER)
+    assert "Copperkettle Garage" in client.get(ours.address("overview")).content.decode()
+
+
+def test_it_remembers_where_one_was_last(client: Client, ours: Everything, theirs: Everything) -> None:
+    person = a_member(ours.workspace)
+    Membership.objects.create(workspace=theirs.workspace, user=person, role=Membership.Role.OWNER)
+    client.force_login(person)
+    client.get(theirs.address("calls"))
+    assert client.get("/")["Location"] == theirs.address("overview")
+    assert client.get("/review?after=x")["Location"] == theirs.address("review") + "?after=x"
