@@ -207,16 +207,29 @@ def test_it_does_not_pause_the_workspace_for_an_agents_own_bad_number(clinic: Cl
     assert SendingAccount.objects.get().paused_at is None
 
 
-def test_it_does_not_pause_an_account_that_was_exchanged_meanwhile(clinic: Clinic) -> None:
+def test_it_sends_by_the_account_that_was_connected_while_the_old_one_refused(clinic: Clinic) -> None:
     Account.objects.update(from_number="+15005550007")
     message = clinic.message()
     attempt = claim(taken())
     assert attempt is not None
-    use_own(clinic.workspace, account_sid=SID, auth_token="t" * 32, from_number="+15005550006")
+    url = clinic.sandbox.url
+    use_own(clinic.workspace, account_sid=SID, auth_token="t" * 32, from_number="+15005550006", api_url=url)
     record(attempt, hand_to_twilio(attempt, Fence()))
-    message.refresh_from_db()
     assert SendingAccount.objects.get().paused_at is None
-    assert message.status == "failed"
+    clinic.retries_come_due()
+    clinic.send()
+    message.refresh_from_db()
+    assert (message.status, message.error_code) == ("accepted", None)
+    assert [m.account_sid for m in clinic.sandbox.messages] == [SID]
+
+
+def test_it_lets_a_messaging_service_pick_its_number_anew(clinic: Clinic) -> None:
+    service = "MG" + "1" * 32
+    message = clinic.message(from_number="+15550001111", messaging_service_sid=service, sends_as_account=False)
+    clinic.send()
+    given = clinic.sandbox.messages[0].parameters
+    assert (given.get("From"), given["MessagingServiceSid"]) == (None, service)
+    assert message.attempts.get().status == "accepted"
 
 
 def test_it_uses_the_account_it_began_with(clinic: Clinic) -> None:

@@ -142,6 +142,18 @@ def test_the_name_is_unknown() -> None:
     assert isinstance(create(account("http://nowhere.invalid")), NotReached)
 
 
+def test_the_proxy_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")  # nobody listens there
+    assert isinstance(create(account("http://twilio.invalid")), NotReached)
+
+
+def test_the_sandbox_is_reached_past_any_proxy(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert isinstance(create(clinic.account), Accepted)
+
+
 def test_the_address_is_no_address() -> None:
     assert isinstance(create(account("ftp://127.0.0.1")), NotReached)
 

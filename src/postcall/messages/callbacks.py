@@ -10,6 +10,7 @@ from django.db import transaction
 from postcall.calls.numbers import e164
 from postcall.messages.accounts import account_with
 from postcall.messages.models import Attempt, DeliveryEvent, StrayCallback
+from postcall.messages.rows import find
 from postcall.messages.signatures import Params, UnknownAddress, verify
 from postcall.messages.status import (
     OURS,
@@ -37,7 +38,7 @@ def receive_status(token: str, path: str, pairs: Iterable[tuple[str, str]], head
     The token names the attempt, so the SID of a signed callback is that attempt's: also when our own request
     has not been answered yet, or never was.
     """
-    attempt = next(iter(Attempt.objects.raw("SELECT * FROM attempt WHERE token = %s", [token])), None)
+    attempt = find(Attempt, "token = %s", [token])
     if attempt is None:
         raise UnknownAddress("no attempt has this address")
     attempt.account = account_with(attempt.account_id)

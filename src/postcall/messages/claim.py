@@ -20,7 +20,8 @@ from postcall.followups.optouts import lock_recipient
 from postcall.ids import new_id
 from postcall.messages.accounts import account_with
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, new_token
-from postcall.messages.status import note, write
+from postcall.messages.rows import find, insert_if_free, write
+from postcall.messages.status import note
 from postcall.work.leases import LostLease
 from postcall.workspaces.models import Workspace
 
@@ -67,13 +68,14 @@ def claim(message: Message) -> Attempt | None:
 
 def _held(message: Message) -> Message:
     """The message as it is now, locked, if this worker still holds it."""
-    held = Message.objects.raw(
-        "SELECT * FROM message WHERE id = %s AND generation = %s AND due_at IS NOT NULL FOR NO KEY UPDATE",
+    held = find(
+        Message,
+        "id = %s AND generation = %s AND due_at IS NOT NULL FOR NO KEY UPDATE",
         [message.pk, message.generation],
     )
-    for fresh in held:
-        return fresh
-    raise LostLease(f"message {message.pk}")
+    if held is None:
+        raise LostLease(f"message {message.pk}")
+    return held
 
 
 @dataclass(frozen=True)
@@ -253,10 +255,7 @@ def digest(body: str) -> str:
 
 
 def _open(message: Message, account: Account, now: datetime) -> Attempt | None:
-    """The attempt, `sending`, leased to this worker; None while an identical text to the number is on its way.
-
-    ON CONFLICT also meets the attempts of other transactions that have not committed yet: it waits for them.
-    """
+    """The attempt, `sending`, leased to this worker; None while an identical text to the number is on its way."""
     attempt = Attempt(
         id=new_id(),
         workspace_id=message.workspace_id,
@@ -274,7 +273,7 @@ def _open(message: Message, account: Account, now: datetime) -> Attempt | None:
         generation=1,
         starts=1,
     )
-    if not _insert(attempt):
+    if not insert_if_free(attempt):
         return None
     sender = _sender(message, account)
     write(
@@ -300,9 +299,12 @@ def _open(message: Message, account: Account, now: datetime) -> Attempt | None:
 
 def _sender(message: Message, account: Account) -> Sender:
     """The message's own sender, or that of the account by which it is sent now."""
-    if not message.sends_as_account:
-        return Sender(message.from_number, message.messaging_service_sid)
-    return sender_of(account)
+    if message.sends_as_account:
+        return sender_of(account)
+    if message.messaging_service_sid:
+        # Its number is the one that the service picked for an earlier attempt.
+        return Sender(messaging_service_sid=message.messaging_service_sid)
+    return Sender(from_number=message.from_number)
 
 
 def sender_of(account: Account) -> Sender:
@@ -310,14 +312,3 @@ def sender_of(account: Account) -> Sender:
     if account.messaging_service_sid:
         return Sender(messaging_service_sid=account.messaging_service_sid)
     return Sender(from_number=account.from_number)
-
-
-def _insert(attempt: Attempt) -> bool:
-    fields = Attempt._meta.concrete_fields
-    columns = ", ".join(f'"{field.column}"' for field in fields)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO attempt ({columns}) VALUES ({', '.join(['%s'] * len(fields))}) ON CONFLICT DO NOTHING",  # noqa: S608  # our own column names
-            [field.get_db_prep_save(getattr(attempt, field.attname), connection) for field in fields],
-        )
-        return bool(cursor.rowcount == 1)

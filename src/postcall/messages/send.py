@@ -19,6 +19,7 @@ from postcall.messages.addresses import status_callback
 from postcall.messages.claim import FENCE_S, LEASE, claim, hold, put_off
 from postcall.messages.errors import explain, stops_sending
 from postcall.messages.models import Attempt, DeliveryEvent, Message, SendingAccount
+from postcall.messages.rows import write
 from postcall.messages.status import (
     FINAL,
     Contradiction,
@@ -30,7 +31,6 @@ from postcall.messages.status import (
     note,
     unconfirm,
     with_proof,
-    write,
 )
 from postcall.messages.twilio_client import Accepted, Ambiguous, NotReached, Outcome, Refused
 from postcall.work.leases import LostLease, lock_held
@@ -173,8 +173,8 @@ def _ambiguous(attempt: Attempt, outcome: Ambiguous) -> None:
 
 
 def _refused(attempt: Attempt, outcome: Refused) -> None:
-    kind = explain(outcome.code).kind
-    if kind == "retry" or outcome.status == 429:
+    later = explain(outcome.code).kind == "retry" or outcome.status == 429
+    if later or _was_mended(attempt, outcome.code):
         _not_sent(attempt, outcome.code, outcome.message, retry_after_s=outcome.retry_after_s)
     else:
         _failed(attempt, outcome)
@@ -215,7 +215,7 @@ def _failed(attempt: Attempt, outcome: Refused) -> None:
     _close(locked, code, outcome.message)
     told = {"error_code": code, "error_message": outcome.message, "sent_at": None, "send_tries": 0}
     text = explain(code, outcome.message)
-    if stops_sending(code, accounts_sender=message.sends_as_account) and _is_paused(locked):
+    if stops_sending(code, accounts_sender=message.sends_as_account):
         write(message, next_by=locked.by, **told)
         hold(message, Reason.SENDER_PAUSED, f"{text.message} {text.fix}")
         return
@@ -225,9 +225,11 @@ def _failed(attempt: Attempt, outcome: Refused) -> None:
     )
 
 
-def _is_paused(attempt: Attempt) -> bool:
-    """Whether the account that refused is the one that the workspace still sends by, and paused."""
-    return SendingAccount.objects.filter(
+def _was_mended(attempt: Attempt, code: int | None) -> bool:
+    """Whether the account that refused is not the one in force any more, or its settings were saved since."""
+    if not stops_sending(code, accounts_sender=attempt.message.sends_as_account):
+        return False
+    return not SendingAccount.objects.filter(
         workspace_id=attempt.workspace_id, account_id=attempt.account_id, paused_at__isnull=False
     ).exists()
 

@@ -26,6 +26,7 @@ from postcall.messages.accounts import account_with, pause
 from postcall.messages.addresses import status_callback
 from postcall.messages.errors import explain, stops_sending
 from postcall.messages.models import Attempt, DeliveryEvent, Message
+from postcall.messages.rows import find, write
 from postcall.messages.twilio_client import RemoteMessage
 from postcall.work.leases import LostLease
 
@@ -106,14 +107,10 @@ def lock(attempt_id: UUID, generation: int | None = None) -> Attempt:
 
     Raises LostLease when `generation` is given and another worker has the attempt by now.
     """
-    # Written out, like `write` and `note`: these run several times for every text, and putting such SQL together
-    # takes Django longer than PostgreSQL needs to run it. The message is always locked first.
-    messages = Message.objects.raw(
-        "SELECT * FROM message WHERE id = (SELECT message_id FROM attempt WHERE id = %s) FOR NO KEY UPDATE",
-        [attempt_id],
-    )
-    message = next(iter(messages))
-    attempt = next(iter(Attempt.objects.raw("SELECT * FROM attempt WHERE id = %s FOR NO KEY UPDATE", [attempt_id])))
+    message = find(Message, "id = (SELECT message_id FROM attempt WHERE id = %s) FOR NO KEY UPDATE", [attempt_id])
+    attempt = find(Attempt, "id = %s FOR NO KEY UPDATE", [attempt_id])
+    if message is None or attempt is None:
+        raise LostLease(f"attempt {attempt_id} is gone")
     attempt.message = message
     attempt.account = account_with(attempt.account_id)
     if generation is not None and attempt.generation != generation:
@@ -124,18 +121,6 @@ def lock(attempt_id: UUID, generation: int | None = None) -> Attempt:
 def is_latest(attempt: Attempt) -> bool:
     """Whether the message speaks of this attempt."""
     return attempt.number == attempt.message.attempts_made
-
-
-def write(row: Attempt | Message, **fields: Any) -> None:
-    """Changes a locked row."""
-    if isinstance(row, Message):
-        fields["updated_at"] = timezone.now()
-    columns = ", ".join(f'"{name}" = %s' for name in fields)
-    values = [row._meta.get_field(name).get_db_prep_save(value, connection) for name, value in fields.items()]  # type: ignore[union-attr]  # plain columns
-    with connection.cursor() as cursor:
-        cursor.execute(f'UPDATE "{row._meta.db_table}" SET {columns} WHERE id = %s', [*values, row.pk])  # noqa: S608  # our own columns
-    for name, value in fields.items():
-        setattr(row, name, value)
 
 
 def note(

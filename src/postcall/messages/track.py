@@ -15,6 +15,7 @@ from postcall.followups.models import FollowUp, Reason
 from postcall.messages import twilio_client
 from postcall.messages.claim import digest, put_off
 from postcall.messages.models import Attempt, DeliveryEvent, Message
+from postcall.messages.rows import write
 from postcall.messages.status import (
     FINAL,
     News,
@@ -25,7 +26,6 @@ from postcall.messages.status import (
     next_poll,
     note,
     unconfirm,
-    write,
 )
 from postcall.messages.twilio_client import Listing, RemoteMessage, Unread, is_sid
 from postcall.work.leases import database_now
@@ -89,6 +89,7 @@ def _find_out(attempt: Attempt) -> None:
     listing = twilio_client.list_to(attempt.account, attempt.to)
     # Read after the list, so that a slow answer makes the offset too small: then more may be this attempt's.
     now = database_now()
+    found: RemoteMessage | None = None
     try:
         with transaction.atomic():
             locked = lock(attempt.pk, attempt.generation)
@@ -98,10 +99,16 @@ def _find_out(attempt: Attempt) -> None:
                 _ask_again(locked, listing)
             else:
                 offset = (listing.twilio_time - now) if listing.twilio_time else timedelta()
-                _conclude(locked, _look(locked, listing, offset), offset)
+                seen = _look(locked, listing, offset)
+                _conclude(locked, seen, offset)
+                found = seen.ours
     except IntegrityError:
         # The SID was given to another attempt this instant; the next look sees that.
-        write(attempt, lease_until=None, due_at=timezone.now() + timedelta(seconds=1))
+        mine = Attempt.objects.filter(pk=attempt.pk, generation=attempt.generation)
+        mine.update(lease_until=None, due_at=timezone.now() + timedelta(seconds=1))
+        return
+    if found is not None:
+        _heed(attempt, found)
 
 
 def _ask_again(attempt: Attempt, unread: Unread) -> None:

@@ -25,7 +25,7 @@ from requests.adapters import HTTPAdapter
 from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]  # the SDK ships no types
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # the SDK ships no types
 from twilio.rest import Client  # type: ignore[import-untyped]  # the SDK ships no types
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, SSLError
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
 from postcall.followups.handing import Sender
 from postcall.messages.accounts import SANDBOX_URL
@@ -112,8 +112,9 @@ class Unread:
 class _Http(TwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
     """Keeps each thread's last response: the SDK's exceptions do not carry headers."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, heed_proxies: bool) -> None:
         super().__init__(max_retries=0)
+        self.session.trust_env = heed_proxies
         # The SDK's constructor compares the timeout with a number; its requests take a pair.
         self.timeout = TIMEOUT_S
         for scheme in ("https://", "http://"):
@@ -244,8 +245,9 @@ def _client(account: Account) -> Client | None:
                 if account.api_key_sid
                 else (account.account_sid, account.auth_token)
             )
-            # An empty environment: TWILIO_EDGE and TWILIO_REGION would rewrite our address.
-            client = Client(user, secret, account.account_sid, http_client=_Http(), environment={"_": ""})
+            http = _Http(heed_proxies=account.api_url != SANDBOX_URL)
+            # An environment of nothing: TWILIO_EDGE and TWILIO_REGION would rewrite our address.
+            client = Client(user, secret, account.account_sid, http_client=http, environment={"_": ""})
             client.api.base_url = url
             _clients[account.pk, url] = client
     return client
@@ -277,8 +279,8 @@ def _surely_unwritten(error: requests.RequestException) -> bool:
         return True
     cause: BaseException | None = error.args[0] if error.args and isinstance(error.args[0], BaseException) else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
-    if isinstance(reason, NewConnectionError | ConnectTimeoutError):
-        return True
+    if isinstance(reason, NewConnectionError | ConnectTimeoutError | ProxyError):
+        return True  # urllib3 names the proxy only while it has not connected through it
     # A certificate is looked at before anything is sent.
     return isinstance(reason, SSLError) and any(isinstance(arg, SSLCertVerificationError) for arg in reason.args)
 
