@@ -22,6 +22,8 @@ from .conftest import Api, Followed
 
 schema = schemathesis.openapi.from_dict(dict(the_api.get_openapi_schema(path_prefix="/api/v1/")))
 schema.app = application
+# A hundred requests an operation; worth a run by hand after the API changed.
+schema.config.phases.coverage.enabled = False
 
 
 def test_its_page_needs_no_network() -> None:
@@ -61,7 +63,7 @@ def filled(api: Api, follow: Callable[..., Followed]) -> Iterator[Api]:
 
 @schema.parametrize()
 @settings(
-    max_examples=3, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
+    max_examples=8, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 def test_it_answers_as_it_says(filled: Api, case: Any) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pydantic import AfterValidator, Field
 
 from postcall.actions.bindings import Binding, Rule, dump
-from postcall.actions.editing import unbound
+from postcall.actions.editing import locked, unbound
 from postcall.actions.models import Action, Attachment
 from postcall.agents.editing import Conflict, Invalid
 from postcall.agents.models import Agent
@@ -75,7 +75,7 @@ class AttachmentContent(Strict):
 @transaction.atomic
 def attach(agent: Agent, action: Action, content: AttachmentContent) -> Attachment:
     """Raises AlreadyAttached, NotAllBound, or Invalid when `inputs` binds a name that the message lacks."""
-    action = _locked(action)
+    action = locked(action)
     if there := Attachment.objects.filter(agent=agent, action=action, deleted_at=None).first():
         raise AlreadyAttached(there)
     attachment = Attachment(workspace=agent.workspace, agent=agent, action=action, inputs={})
@@ -93,7 +93,7 @@ def attach(agent: Agent, action: Action, content: AttachmentContent) -> Attachme
 @transaction.atomic
 def update_attachment(attachment: Attachment, content: AttachmentContent) -> Attachment:
     """Makes the attachment what `content` says. Raises NotAllBound or Invalid."""
-    action = _locked(attachment.action)
+    action = locked(attachment.action)
     if content.action_id != action.pk:
         raise Invalid("an attachment keeps its action: attach the other one as well, and detach this", "action_id")
     _apply(attachment, action, content)
@@ -107,11 +107,6 @@ def detach(attachment: Attachment) -> None:
     """Nothing more is decided by it; what it decided stays. Attaching the action again is allowed."""
     attachment.deleted_at = timezone.now()
     attachment.save(update_fields=["deleted_at", "updated_at"])
-
-
-def _locked(action: Action) -> Action:
-    """The action with its present revision, which nobody changes until this transaction ends."""
-    return Action.objects.select_for_update(of=("self",)).select_related("revision").get(pk=action.pk)
 
 
 def _apply(attachment: Attachment, action: Action, content: AttachmentContent) -> None:

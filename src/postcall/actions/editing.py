@@ -109,7 +109,7 @@ def update_action(action: Action, content: ActionContent, bindings: BindingsByAt
     `bindings` are added to the attachments that they name. Raises InputsUnbound when an attachment that is
     switched on would lack one, Invalid when `bindings` names what there is not.
     """
-    action = Action.objects.select_for_update(of=("self",)).select_related("revision").get(pk=action.pk)
+    action = locked(action)
     attachments = list(action.attachments.select_for_update().filter(deleted_at=None).order_by("pk"))
     agents = {attachment.pk: attachment.agent for attachment in action.attachments.select_related("agent")}
     for attachment in attachments:
@@ -139,6 +139,15 @@ def delete_action(action: Action) -> None:
     action.deleted_at = now
     action.save(update_fields=["deleted_at", "updated_at"])
     action.attachments.filter(deleted_at=None).update(deleted_at=now)
+
+
+def locked(action: Action) -> Action:
+    """The action, whose words nobody changes until this transaction ends.
+
+    Its revision is read after the lock was got: one joined in the same statement may be of before it, and then
+    PostgreSQL finds no row at all.
+    """
+    return Action.objects.select_for_update().get(pk=action.pk)
 
 
 def unbound(attachment: Attachment, inputs: list[str]) -> list[str]:
