@@ -18,6 +18,7 @@ from postcall.followups.optouts import opt_out
 from postcall.messages.claim import claim
 from postcall.messages.models import Attempt, DeliveryEvent, Message
 from postcall.messages.operator import NotPossible, resend
+from postcall.messages.send import Fence, hand_to_twilio, record
 from postcall.work.leases import take
 
 from .clinic import ANN, BEN, BODY, LEASE, Clinic, events
@@ -206,3 +207,22 @@ def test_a_stop_over_http_keeps_the_next_text_from_going_out(
     clinic.send()
     later.refresh_from_db()
     assert later.follow_up.reason == "opted_out"
+
+
+def test_an_answer_is_not_forgotten_because_the_database_went_away_for_a_moment(clinic: Clinic) -> None:
+    message = clinic.message()
+    attempt = claim(take(Message, 1, LEASE)[0])
+    assert attempt is not None
+    outcome = hand_to_twilio(attempt, Fence())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+
+    def cut() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+    assert at_once(cut) == []
+    record(attempt, outcome)
+    message.refresh_from_db()
+    assert (message.status, message.sid) == ("accepted", clinic.sids()[0])
