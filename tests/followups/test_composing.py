@@ -156,7 +156,8 @@ def test_it_restyles_days_times_and_amounts(value: Any, how: str, text: str) -> 
         ("next Friday", "date"), ("Thursday, March 4, 2020 or so", "date"), ("Monday, March 5", "date"), ("5",
         "date"),
         ("the 5th", "date"), ("March", "date"), ("2:30 PM", "date"), ("2026-13-45", "date"), ("tomorrow", "time"),
-        ("eighty dollars", "money"), ("12 apples", "number"), ("nan", "number"), (True, "money"), ("x" * 500,
+        ("eighty dollars", "money"), ("12 apples", "number"), ("nan", "number"), (True, "money"), (1e25, "number"),
+        (1e-300, "money"), ("x" * 500,
         "date"),
     ],
 )  # fmt: skip
@@ -250,6 +251,14 @@ def test_it_lets_pass_what_the_binding_allows(value: str, allow: Any) -> None:
 
 def test_it_takes_a_number_with_a_plus_for_a_phone_number_even_where_digits_are_allowed() -> None:
     assert danger_in("+14155550132", ["digits"])
+
+
+@pytest.mark.parametrize("value", ["a" * 20_000, "1" * 20_000, "a." * 10_000, "* " * 10_000, "one " * 5_000])
+def test_it_reads_enormous_values_in_no_time(value: str) -> None:
+    # A pattern that backtracks would take minutes here, and the test's time limit would end it.
+    for _ in range(20):
+        danger_in(value, ["long"])
+        collected(value)
 
 
 @pytest.mark.parametrize("source", ["pre_call", "fixed"])

@@ -116,12 +116,21 @@ def _read_number(value: Any, locale: Locale) -> Decimal | None:
 
 
 def _number(value: Any, locale: Locale) -> str | None:
-    number = _read_number(value, locale)
+    number = _writable(_read_number(value, locale))
     return None if number is None else format_decimal(number, locale=locale, decimal_quantization=False)
 
 
+def _writable(number: Decimal | None) -> Decimal | None:
+    """What a person would write out; babel fails on numbers past decimal's precision."""
+    if number is None or not number.is_finite() or abs(number) >= 10**15:
+        return None
+    exponent = number.as_tuple().exponent
+    return number if isinstance(exponent, int) and exponent >= -12 else None
+
+
 def _money(value: Any, locale: Locale, currency: str | None) -> str | None:
-    amount, said = (read_plain_number(value), None) if not isinstance(value, str) else _read_money(value, locale)
+    read, said = (read_plain_number(value), None) if not isinstance(value, str) else _read_money(value, locale)
+    amount = _writable(read)
     code = _currency(said, currency or _currency_of(locale), locale)
     if amount is None or code is None:
         return None

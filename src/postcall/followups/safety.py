@@ -18,7 +18,7 @@ _ADDRESS: Final = re.compile(
     r"""
     \b[a-z][a-z0-9+.-]{1,20}:/{1,2}\S                       # a scheme: https://…
     | \b(?:https?|hxxps?|www\d?)\b                          # or its beginning
-    | [^\W_](?:[\w-]*[^\W_])?\.[^\W\d_]{2,24}(?![^\W_])     # a bare domain: example.org
+    | [^\W_]\.[^\W\d_]{2,24}(?![^\W_])                      # a bare domain: example.org
     | [^\W_][\[({]\.[\])}][^\W_]                            # example[.]org
     | [^\W_]\s+\.\s?[^\W\d_]{2,24}\b | \w@\w               # example .org, a mail address
     | \b\d{1,3}(?:\.\d{1,3}){3}\b                           # an IP address
