@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from postcall.calls.models import Call
 from postcall.dashboard.transcript import WHOLE_UP_TO
 from postcall.followups.models import FollowUp
-from postcall.messages.models import Message
+from postcall.messages.models import DeliveryEvent, Message
 from postcall.workspaces.models import Workspace
 
 from .factories import (
@@ -75,6 +76,22 @@ def test_it_shows_the_way_of_the_text_and_its_price(browser_client: Client, work
     assert steps == sorted(steps)
     assert "in 1.2 s" in page
     assert "1 segment, $0.0083" in page
+
+
+def test_it_says_which_word_of_twilios_came_late(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    message = a_message(a_follow_up(call, an_action(agent)))
+    assert "told late" not in shown(browser_client, call)
+    DeliveryEvent.objects.create(
+        at=timezone.now(),
+        workspace=workspace,
+        message=message,
+        attempt_number=1,
+        status="accepted",
+        origin="twilio",
+    )
+    assert "<span>Accepted by Twilio <small>told late</small></span>" in shown(browser_client, call)
 
 
 def test_it_says_an_error_in_plain_words_with_its_mend(browser_client: Client, workspace: Workspace) -> None:

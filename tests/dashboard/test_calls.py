@@ -55,6 +55,15 @@ def test_it_shows_each_call_with_what_its_follow_ups_did(browser_client: Client,
     assert "1:00" in page
 
 
+def test_it_says_once_what_several_follow_ups_have_in_common(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    for name in ("Booking confirmation", "Payment link"):
+        a_skipped_follow_up(call, an_action(agent, name), reason="voicemail")
+    page = browser_client.get(f"/w/{workspace.pk}/calls").content.decode()
+    assert 'Booking confirmation, Payment link <span class="muted">voicemail</span>' in page
+
+
 def test_it_says_what_to_do_while_there_is_no_call(browser_client: Client, workspace: Workspace) -> None:
     page = browser_client.get(f"/w/{workspace.pk}/calls").content.decode()
     assert "No call has come in yet" in page

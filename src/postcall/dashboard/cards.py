@@ -23,6 +23,13 @@ _RESENDABLE: Final = {
     Message.Status.UNCONFIRMED,
 }
 _CANCELABLE: Final = {Message.Status.SCHEDULED, Message.Status.QUEUED}
+_WAY: Final = (
+    Message.Status.SCHEDULED,
+    Message.Status.QUEUED,
+    Message.Status.SENDING,
+    Message.Status.ACCEPTED,
+    Message.Status.SENT,
+)
 _ORIGINS: Final = {"poll": "found by asking Twilio", "operator": "by hand"}
 
 
@@ -92,7 +99,11 @@ class Card:
 
     @property
     def mend(self) -> str:
-        return MEND.get(self.follow_up.reason, "")
+        """What to do about the reason, if anything; only what is held can still be approved."""
+        mend = MEND.get(self.follow_up.reason, "")
+        if mend == "Nothing to do." or (not self.is_held and "approve" in mend):
+            return ""
+        return mend
 
     @property
     def detail(self) -> str:
@@ -228,11 +239,15 @@ def _steps(follow_up: FollowUp, events: Sequence[DeliveryEvent]) -> Iterator[Ste
         detail = f"in {took:.1f} s" if 0 <= took < 60 else ""
         yield Step(State("idle", "good", "decided"), detail, follow_up.decided_at)
     several = any((event.attempt_number or 0) > 1 for event in events)
+    furthest = (0, 0)
     for place, event in enumerate(events, 1):
         state = event_state(event.status)
+        reached = (event.attempt_number or 0, _WAY.index(event.status) if event.status in _WAY else len(_WAY))
+        late = reached < furthest
+        furthest = max(furthest, reached)
         if place < len(events) and state.tone == "idle":
             state = replace(state, icon="good")
-        yield Step(state, _about(event, several), event.at)
+        yield Step(state, ", ".join(filter(None, (_about(event, several), "told late" if late else ""))), event.at)
 
 
 def _about(event: DeliveryEvent, several: bool) -> str:

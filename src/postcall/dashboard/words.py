@@ -178,6 +178,23 @@ def numbered(follow_ups: Iterable[FollowUp]) -> list[Numbered]:
     return [Numbered(number, each) for number, each in enumerate(sorted(follow_ups, key=order), 1)]
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line of the log: what stands alike of several follow-ups is said once."""
+
+    names: str
+    state: State
+
+
+def lines(follow_ups: Iterable[FollowUp]) -> list[Line]:
+    """A call's follow-ups as its row shows them; only those that sent nothing share a line."""
+    found: dict[tuple[State, int | None], list[str]] = {}
+    for each in numbered(follow_ups):
+        alone = each.follow_up.outcome != FollowUp.Outcome.SKIPPED
+        found.setdefault((each.state, each.number if alone else None), []).append(each.follow_up.action.name)
+    return [Line(", ".join(names), state) for (state, _), names in found.items()]
+
+
 def platform(kind: str) -> str:
     return _PLATFORMS.get(kind, kind)
 

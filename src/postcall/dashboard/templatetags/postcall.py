@@ -189,14 +189,15 @@ def spell_seconds(seconds: int) -> str:
 
 
 register.filter("platform", words.platform)
+register.filter("lines", words.lines)
 register.filter("caller_name", words.caller_name)
-register.filter("state", words.follow_up_state)
 register.filter("message_state", words.message_state)
 
 
 @register.filter
-def reason_words(reason: str) -> str:
-    return words.REASONS.get(reason, reason)
+def spaced(word: str) -> str:
+    """`customer_hung_up`, `customer-ended-call` as words."""
+    return word.replace("_", " ").replace("-", " ")
 
 
 @register.filter

@@ -24,7 +24,7 @@ _WEEK = timedelta(days=7)
 _ATTACHED = Prefetch(
     "attachments",
     Attachment.objects.filter(deleted_at=None, agent__deleted_at=None)
-    .select_related("agent")
+    .select_related("agent", "action__revision")
     .order_by("agent__name"),
     to_attr="attached",
 )
