@@ -80,7 +80,7 @@ def receive(workspace: Workspace, source: Source | None, source_kind: str, ended
 
 
 def _content(ended: EndedCall, agent: Agent | None) -> dict[str, Any]:
-    region = agent.locale.partition("-")[2].upper() if agent and "-" in agent.locale else None
+    region = agent.locale.rpartition("-")[2].upper() if agent and "-" in agent.locale else None
     return {
         "agent": agent,
         "agent_ref": ended.agent or "",

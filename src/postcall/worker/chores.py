@@ -1,18 +1,26 @@
-"""What is tidied up once an hour."""
+"""What is tidied up besides the work."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from postcall.api.models import IdempotentRequest
+from postcall.api.answers import forget_old_answers
+from postcall.followups.review import expire_held
 from postcall.work.models import Worker
+from postcall.work.partitions import ensure_partitions
 from postcall.worker.retention import forget
 
-KEEP_ANSWERS = timedelta(days=1)
+DEAD_WORKERS_KEPT = timedelta(days=1)
 
 
-def tidy(now: datetime) -> None:
-    """Forgets what retention says, answers kept for Idempotency-Keys after a day, and workers that died."""
+def every_minute() -> None:
+    """Held texts that nobody decided about in time expire."""
+    expire_held()
+
+
+def every_hour(now: datetime) -> None:
+    """Makes partitions ahead of time; forgets what retention says, old answers and workers that died."""
+    ensure_partitions(now.date())
     forget(now)
-    IdempotentRequest.objects.filter(created_at__lt=now - KEEP_ANSWERS).delete()
-    Worker.objects.filter(seen_at__lt=now - KEEP_ANSWERS).delete()
+    forget_old_answers()
+    Worker.objects.filter(seen_at__lt=now - DEAD_WORKERS_KEPT).delete()

@@ -16,10 +16,9 @@ from django.utils import timezone
 from postcall.config import config
 from postcall.work.leases import take
 from postcall.work.models import Due, Worker
-from postcall.work.partitions import ensure_partitions
 from postcall.work.seen import HEARTBEAT_S
 from postcall.work.wake import CHANNEL
-from postcall.worker.chores import tidy
+from postcall.worker.chores import every_hour, every_minute
 from postcall.worker.crew import Crew
 from postcall.worker.lanes import Lane, lanes
 
@@ -27,7 +26,6 @@ log = structlog.get_logger("postcall.worker")
 
 POLL_S = 1.0
 POLL_WITHOUT_NOTIFY_S = 0.1
-CHORES_S = 3600.0
 # Longer than Twilio's whole deadline: what has begun is allowed to end.
 STOP_S = 40.0
 
@@ -72,6 +70,7 @@ class WorkerProcess:
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
+        self._minute, self._hour = _Every(60), _Every(3600)
         self._dispatchers = {lane.name: Dispatcher(lane, self) for lane in lanes()}
 
     def pass_on(self, lane: str, row: Due) -> None:
@@ -123,9 +122,14 @@ class WorkerProcess:
         for dispatcher in self._dispatchers.values():
             dispatcher.woken.set()
 
+    def _do_chores(self) -> None:
+        if self._minute.due():
+            every_minute()
+        if self._hour.due():
+            every_hour(timezone.now())
+
     def _beat(self) -> None:
         row = Worker(host=socket.gethostname(), pid=os.getpid(), started_at=timezone.now(), seen_at=timezone.now())
-        chores_at = 0.0
         while not self.stopping.is_set():
             try:
                 Worker.objects.update_or_create(
@@ -140,10 +144,7 @@ class WorkerProcess:
                 )
                 for dispatcher in self._dispatchers.values():
                     dispatcher.crew.renew()
-                if time.monotonic() >= chores_at:
-                    chores_at = time.monotonic() + CHORES_S
-                    ensure_partitions(timezone.now().date())
-                    tidy(timezone.now())
+                self._do_chores()
             except (InterfaceError, DatabaseError) as error:
                 log.warning("no heartbeat", error=str(error).strip())
                 connections.close_all()
@@ -153,6 +154,20 @@ class WorkerProcess:
         except (InterfaceError, DatabaseError):
             log.info("the database went first")
         connections.close_all()
+
+
+class _Every:
+    """True once in so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next = 0.0
+
+    def due(self) -> bool:
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + self._seconds
+        return True
 
 
 def _connection_parameters() -> dict[str, Any]:
