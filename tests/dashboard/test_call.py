@@ -91,7 +91,7 @@ def test_it_says_which_word_of_twilios_came_late(browser_client: Client, workspa
         status="accepted",
         origin="twilio",
     )
-    assert "<span>Accepted by Twilio <small>found by asking Twilio, told late</small></span>" in shown(
+    assert "<span>Accepted by Twilio <small>told late</small></span>" in shown(
         browser_client, call
     )
 
