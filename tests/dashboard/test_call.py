@@ -91,9 +91,7 @@ def test_it_says_which_word_of_twilios_came_late(browser_client: Client, workspa
         status="accepted",
         origin="twilio",
     )
-    assert "<span>Accepted by Twilio <small>told late</small></span>" in shown(
-        browser_client, call
-    )
+    assert "<span>Accepted by Twilio <small>told late</small></span>" in shown(browser_client, call)
 
 
 def test_it_says_an_error_in_plain_words_with_its_mend(browser_client: Client, workspace: Workspace) -> None:
