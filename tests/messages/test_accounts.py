@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from postcall.config import config
 from postcall.messages.accounts import (
@@ -160,4 +161,11 @@ def test_a_failure_from_before_the_mend_does_not_pause_again(workspace: Workspac
     began = SendingAccount.objects.get().updated_at
     lift_pause(workspace)
     pause(workspace.pk, sending.account_id, 20003, started_at=began)
+    assert SendingAccount.objects.get().paused_at is None
+
+
+def test_a_failure_of_an_account_that_is_not_in_force_pauses_nothing(workspace: Workspace) -> None:
+    before = use_own(workspace, account_sid=OWN, auth_token="one")
+    use_own(workspace, account_sid=OWN, auth_token="two")
+    pause(workspace.pk, before.account_id, 20003, started_at=timezone.now())
     assert SendingAccount.objects.get().paused_at is None

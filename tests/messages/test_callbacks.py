@@ -150,6 +150,7 @@ def test_a_callback_withdraws_the_next_attempt_of_a_text_that_did_go_out(clinic:
     clinic.track(3)
     overtaken = take(Message, 1, LEASE)[0]
     clinic.call_back(attempt, SID, "delivered")
+    assert not Message.objects.filter(generation=overtaken.generation).exists()
     with pytest.raises(LostLease):
         send(overtaken)
     clinic.send()
@@ -240,6 +241,13 @@ def test_it_refuses_a_callback_signed_by_another_account(clinic: Clinic) -> None
     for form["AccountSid"] in (other.account_sid, attempt.account_sid):
         with pytest.raises(BadSignature):
             receive_status(attempt.token, path, form.items(), clinic.signed(path, form, other))
+
+
+def test_it_refuses_a_callback_that_speaks_of_another_account(clinic: Clinic) -> None:
+    attempt = accepted(clinic)
+    path, form = f"/twilio/status/{attempt.token}", form_of(attempt) | {"AccountSid": "AC" + "c" * 32}
+    with pytest.raises(BadSignature):
+        receive_status(attempt.token, path, form.items(), clinic.signed(path, form))
 
 
 def test_it_takes_a_callback_signed_by_the_attempts_account_after_another_was_connected(clinic: Clinic) -> None:

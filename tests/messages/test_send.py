@@ -215,7 +215,8 @@ def test_it_sends_by_the_account_that_was_connected_while_the_old_one_refused(cl
     url = clinic.sandbox.url
     use_own(clinic.workspace, account_sid=SID, auth_token="t" * 32, from_number="+15005550006", api_url=url)
     record(attempt, hand_to_twilio(attempt, Fence()))
-    assert SendingAccount.objects.get().paused_at is None
+    message.refresh_from_db()
+    assert (SendingAccount.objects.get().paused_at, message.follow_up.outcome) == (None, "message")
     clinic.retries_come_due()
     clinic.send()
     message.refresh_from_db()

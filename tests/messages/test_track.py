@@ -202,6 +202,17 @@ def test_two_unclear_texts_to_one_number_do_not_hold_each_other(clinic: Clinic) 
     assert [first.sid, second.sid] == clinic.sids()
 
 
+def test_a_text_that_another_worker_is_sending_is_not_this_one(clinic: Clinic) -> None:
+    first = ambiguous(clinic, "error_500_before")
+    clinic.message("Another text")
+    other = claim(take(Message, 1, LEASE)[0])
+    assert other is not None
+    outcome = hand_to_twilio(other, Fence())
+    clinic.track(CHECKS)
+    record(other, outcome)
+    assert first.attempts.get().status == "absent"
+
+
 def test_a_trial_accounts_prefix_is_not_another_body(clinic: Clinic) -> None:
     message = ambiguous(clinic, "error_500_before")
     sid = elsewhere(clinic, f"Sent from your Twilio trial account - {BODY}")
@@ -278,8 +289,8 @@ def test_it_sends_nothing_again_past_its_time(clinic: Clinic) -> None:
     message = ambiguous(clinic, "error_500_before")
     Message.objects.update(valid_until=timezone.now())
     clinic.track(CHECKS)
-    clinic.send()
     message.refresh_from_db()
+    assert message.due_at is None
     assert (message.status, message.follow_up.outcome, message.follow_up.reason) == (
         "canceled",
         "skipped",
