@@ -189,7 +189,7 @@ async def set_up(session: aiohttp.ClientSession, running: Stack) -> None:
 
 
 def call(running: Stack, name: str, number: int) -> dict[str, Any]:
-    """A call of 12 turns; every call is another customer's."""
+    """A call of 12 turns; every call is another customer's, none with a fate in the stand-in."""
     lines = [
         ("agent", "Thanks for calling Pinewhistle Dental, how can I help you today?"),
         ("customer", "Hi, I would like to come in for a check-up some time next week, if you have anything."),
@@ -198,7 +198,7 @@ def call(running: Stack, name: str, number: int) -> dict[str, Any]:
         "external_id": f"{name}-{number}",
         "agent": running.agent,
         "direction": "inbound",
-        "customer_number": f"+1{201 + number // 10_000 % 8}555{number % 10_000:04}",
+        "customer_number": f"+1{201 + number // 9_000 % 8}555{1_000 + number % 9_000}",
         "connected": True,
         "transcript": [{"role": role, "text": text, "at": at * 4.0} for at, (role, text) in enumerate(lines)],
         "variables": {

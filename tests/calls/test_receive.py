@@ -141,3 +141,17 @@ def test_it_lets_a_lease_run_out(workspace: Workspace, agent: Agent) -> None:
         settle(first, status="done")
     settle(second, status="done")
     assert take(Call, 5, LEASE) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_tells_the_workers_at_once_when_a_call_is_due(database_url: str) -> None:
+    import psycopg
+
+    workspace = Workspace.objects.create(name="Northgate Clinic")
+    agent = Agent.objects.create(workspace=workspace, name="Front desk")
+    parameters = {"dbname": "test_postcall", "autocommit": True}
+    with psycopg.connect(database_url, **parameters) as listening:  # type: ignore[arg-type]  # plain keywords
+        listening.execute("LISTEN postcall_work")
+        deliver(workspace, agent=str(agent.pk))
+        (heard,) = listening.notifies(timeout=30, stop_after=1)
+    assert heard.payload == "calls"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -68,7 +69,7 @@ def receive(workspace: Workspace, source: Source | None, source_kind: str, ended
         received_at=now,
         **_content(ended, agent),
     )
-    _schedule(call, ended)
+    _schedule(call, ended, now)
     # The unique key is the deduplication: of two deliveries at the same instant one inserts, the other waits
     # for its commit and then inserts nothing.
     if not _insert(call):
@@ -97,9 +98,8 @@ def _content(ended: EndedCall, agent: Agent | None) -> dict[str, Any]:
     }
 
 
-def _schedule(call: Call, ended: EndedCall) -> None:
+def _schedule(call: Call, ended: EndedCall, now: datetime) -> None:
     """Due at once when final, else when the wait for a richer event is over; unassigned: not at all."""
-    now = timezone.now()
     call.final = ended.final
     call.judge_after = None if ended.final else ended.wait_until(now)
     call.status = Call.Status.RECEIVED if call.agent else Call.Status.UNASSIGNED
@@ -119,7 +119,7 @@ def _again(
         return Receipt(call, "duplicate")
     for name, value in _content(ended, agent or call.agent).items():
         setattr(call, name, value)
-    _schedule(call, ended)
+    _schedule(call, ended, timezone.now())
     # A worker may hold the thin report this instant: a new generation makes it let go without a trace.
     call.lease_until = None
     call.generation += 1
