@@ -43,11 +43,7 @@ class Dialogue:
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a JSON lines file, gzipped when its name says so."""
-    with (
-        gzip.open(path, "rt", encoding="utf-8")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8") as lines
-    ):
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
         for line in lines:
             if line.strip():
                 yield json.loads(line)
@@ -89,9 +85,7 @@ def fictional_number(place: int) -> str:
     return f"+1{AREAS[place // 80 % len(AREAS)]}55501{place % 80:02d}"
 
 
-def write(
-    calls: list[dict[str, Any]], conditions: dict[str, list[dict[str, Any]]], out: Path, jsonl: bool
-) -> None:
+def write(calls: list[dict[str, Any]], conditions: dict[str, list[dict[str, Any]]], out: Path, jsonl: bool) -> None:
     """Writes the calls and what they are labelled with."""
     out.mkdir(parents=True, exist_ok=True)
     if jsonl:
@@ -114,9 +108,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--count", type=int, default=200, help="how many dialogues, drawn at random (200)")
     parser.add_argument("--seed", type=int, default=1, help="another seed draws others (1)")
-    parser.add_argument(
-        "--agent", default="dialogues", metavar="ID", help="the agent's external id (dialogues)"
-    )
+    parser.add_argument("--agent", default="dialogues", metavar="ID", help="the agent's external id (dialogues)")
     parser.add_argument("--jsonl", action="store_true", help="one file, one call a line")
     asked = parser.parse_args()
 

@@ -121,6 +121,19 @@ class Stack:
     def pids(self) -> list[int]:
         return descendants(self.process.pid) + postgres_of(self.data_dir)
 
+    def cpu_by_part(self) -> dict[str, float]:
+        """CPU seconds so far of web, worker, PostgreSQL and the rest of Postcall (not the stand-in, not us)."""
+        parts = {"web": 0.0, "worker": 0.0, "postgres": cpu_s(postgres_of(self.data_dir)), "up": 0.0}
+        for pid in descendants(self.process.pid):
+            try:
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            own = command.rpartition("postcall ")[2].split(" ")[0]
+            part = own if own in parts else "web"  # the web server's own workers carry no name
+            parts[part] += cpu_s([pid])
+        return parts
+
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
         self.process.wait(60)
@@ -251,7 +264,7 @@ async def at_rate(session: aiohttp.ClientSession, running: Stack, rate: float, s
         acknowledged.append(time.time() - begun)
         sent[answer["id"]] = begun
 
-    cpu_before = cpu_s(running.pids())
+    cpu_before = running.cpu_by_part()
     start = time.monotonic()
     tasks = []
     for number in range(int(rate * seconds)):
@@ -259,7 +272,7 @@ async def at_rate(session: aiohttp.ClientSession, running: Stack, rate: float, s
         tasks.append(asyncio.create_task(one(number)))
     await asyncio.gather(*tasks)
     await asyncio.sleep(2)
-    cpu = cpu_s(running.pids()) - cpu_before
+    cpu = {part: used - cpu_before[part] for part, used in running.cpu_by_part().items()}
     accepted = await accepted_at(session, running, sent)
     return {
         "calls_per_s": rate,
@@ -267,7 +280,8 @@ async def at_rate(session: aiohttp.ClientSession, running: Stack, rate: float, s
         "texts": len(accepted),
         "acknowledged": percentiles(acknowledged),
         "hang_up_to_accepted": percentiles([accepted[key] - sent[key] for key in accepted]),
-        "cpu_ms_per_call": round(cpu / len(sent) * 1000, 1),
+        "cpu_ms_per_call": round(sum(cpu.values()) / len(sent) * 1000, 1),
+        "of_which": {part: round(used / len(sent) * 1000, 1) for part, used in cpu.items()},
     }
 
 
@@ -317,18 +331,17 @@ def show(results: dict[str, Any]) -> None:
     print(
         f"{results['machine']}; idle {results['idle_mb']} MB, after load {results['after_load_mb']} MB (PSS, all)"
     )
-    print(
-        f"{'calls/s':>8} {'calls':>6} {'texts':>6} {'ack p50':>8} {'p99':>7} {'accepted p50':>13} {'p99':>7} {'CPU ms':>7}"
-    )
+    print("calls/s  calls  texts  ack p50     p99  accepted p50     p99  CPU ms a call")
     for row in results["at_rate"]:
         ack, accepted = row["acknowledged"], row["hang_up_to_accepted"]
+        parts = ", ".join(f"{part} {used}" for part, used in row["of_which"].items())
         print(
             f"{row['calls_per_s']:>7g} {row['calls']:>6} {row['texts']:>6} {ack['p50_ms']:>8} {ack['p99_ms']:>7} "
-            f"{accepted['p50_ms']:>13} {accepted['p99_ms']:>7} {row['cpu_ms_per_call']:>7}"
+            f"{accepted['p50_ms']:>13} {accepted['p99_ms']:>7}  {row['cpu_ms_per_call']} ({parts})"
         )
     row = results["burst"]
     print(
-        f"burst: {row['calls']} calls taken at {row['taken_per_s']}/s, {row['texts']} texts sent at {row['sent_per_s']}/s"
+        f"burst of {row['calls']}: taken at {row['taken_per_s']}/s, {row['texts']} texts at {row['sent_per_s']}/s"
     )
 
 

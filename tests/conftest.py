@@ -16,7 +16,7 @@ import pytest
 for _name in [name for name in os.environ if name.startswith(("POSTCALL_", "TWILIO_"))]:
     del os.environ[_name]
 os.environ.pop("DATABASE_URL", None)
-os.environ["POSTCALL_SECRET_KEY"] = "a-key-of-the-tests-only-0123456789abcdef"  # noqa: S105
+os.environ["POSTCALL_SECRET_KEY"] = "a-key-of-the-tests-only-0123456789abcdef"
 
 
 @pytest.fixture(scope="session")

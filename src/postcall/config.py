@@ -35,7 +35,7 @@ class ConfigError(Exception):
 class SecretFiles(PydanticBaseSettingsSource):
     """`<NAME>_FILE`: the secret is that file's content, its last line break left out."""
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002  # theirs
         name = str(field.validation_alias)
         path = os.environ.get(f"{name}_FILE") if name in _SECRETS else None
         return (read_secret(name, path) if path else None), name, False
@@ -98,7 +98,7 @@ class Config(BaseSettings):
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
-        *args: PydanticBaseSettingsSource,
+        *args: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic's signature
         **sources: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return sources["env_settings"], SecretFiles(settings_cls)

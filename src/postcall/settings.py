@@ -18,7 +18,7 @@ def database(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "postcall.database.backend",
         "NAME": unquote(parts.path.lstrip("/")) or "postcall",
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -34,6 +34,10 @@ def database(url: str) -> dict[str, Any]:
             "keepalives_interval": 10,
             "keepalives_count": 3,
             "tcp_user_timeout": 40_000,
+            # The same few statements come again and again: planned once a connection. Not with transaction
+            # pooling, which POSTCALL_NOTIFY=false stands for.
+            "server_side_binding": _config.notify,
+            "prepare_threshold": 3 if _config.notify else None,
             **query,
         },
     }

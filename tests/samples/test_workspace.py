@@ -27,9 +27,7 @@ def label(attachment: SampleAttachment) -> str:
 
 
 def bindings() -> list[dict[str, Any]]:
-    return [
-        binding for attachment in WORKSPACE.attachments for binding in body(attachment)["inputs"].values()
-    ]
+    return [binding for attachment in WORKSPACE.attachments for binding in body(attachment)["inputs"].values()]
 
 
 @pytest.mark.parametrize("attachment", WORKSPACE.attachments, ids=label)

@@ -48,7 +48,7 @@ class _Found(_Shape):
     )
     allow: list[Allowed] = Field(
         default_factory=list,
-        description="What a value out of the call may hold beside plain words: else the follow-up is held as unsafe.",
+        description="What a value out of the call may hold beside plain words; else the follow-up is held.",
     )
 
 

@@ -18,7 +18,7 @@ _SHORTENERS = re.compile(r"\b(?:bit\.ly|tinyurl\.com|goo\.gl|t\.co|ow\.ly|is\.gd
 
 @dataclass(frozen=True)
 class Warning:
-    """`code` is for programs, `message` for people; `suggestion` is the whole corrected text, where there is one."""
+    """`code` is for programs, `message` for people; `suggestion` is the corrected text, where there is one."""
 
     code: str
     message: str
@@ -42,7 +42,8 @@ def warnings_about(message: str, condition: str) -> list[Warning]:
         found.append(
             Warning(
                 "braces_placeholder",
-                f"Placeholders are written <name>; this text would go out with its braces. Corrected: {corrected(message)}",
+                "Placeholders are written <name>; this text would go out with its braces. "
+                f"Corrected: {corrected(message)}",
                 corrected(message),
             )
         )

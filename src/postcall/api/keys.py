@@ -10,7 +10,8 @@ from django.utils import timezone
 from ninja.security import HttpBearer
 
 from postcall.api.problems import Problem
-from postcall.workspaces.models import ApiKey
+from postcall.work.rows import find
+from postcall.workspaces.models import ApiKey, Workspace
 
 Scope = ApiKey.Scope
 
@@ -33,13 +34,14 @@ class Key(HttpBearer):
         self.scope = scope
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey:  # noqa: ARG002  # ninja's signature
-        key = ApiKey.objects.select_related("workspace").filter(digest=ApiKey.digest_of(token.strip())).first()
+        key = find(ApiKey, "digest = %s", [ApiKey.digest_of(token.strip())])
         if key is None:
             raise unauthorized("this key is not known here: make one with `postcall key create`")
         if key.revoked_at is not None:
             raise unauthorized(f"the key {key.hint}… was revoked: make another with `postcall key create`")
         if _RANK[key.scope] < _RANK[self.scope.value]:
             raise Problem(403, f"this needs a key of the scope {self.scope.value}; {key.hint}… has {key.scope}")
+        key.workspace = find(Workspace, "id = %s", [key.workspace_id]) or key.workspace
         _note_use(key)
         return key
 

@@ -15,6 +15,7 @@ from postcall.calls.models import Call, RawPayload
 from postcall.calls.numbers import e164
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.models import Source
+from postcall.work.rows import find, insert, insert_if_free
 from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
 
@@ -37,19 +38,24 @@ def find_agent(workspace: Workspace, source_kind: str, ref: str | None) -> Agent
     """
     if not ref:
         return None
+    ours = source_kind in _OUR_KINDS
+    if ours and (own := _agent_with_id(workspace, ref)):
+        return own
     known = ExternalId.objects.filter(workspace=workspace, external_id=ref, live=True).select_related("agent")
-    if exact := known.filter(source_kind=source_kind).first():
-        return exact.agent
-    if source_kind not in _OUR_KINDS:
-        return None
-    agents = {row.agent_id: row.agent for row in known[:2]}
-    if len(agents) == 1:
-        return next(iter(agents.values()))
+    named = list(known if ours else known.filter(source_kind=source_kind))
+    exact = [row.agent for row in named if row.source_kind == source_kind]
+    if exact:
+        return exact[0]
+    agents = {row.agent_id: row.agent for row in named}
+    return next(iter(agents.values())) if len(agents) == 1 else None
+
+
+def _agent_with_id(workspace: Workspace, ref: str) -> Agent | None:
     try:
-        own_id = UUID(ref)
+        pk = UUID(ref)
     except ValueError:
         return None
-    return Agent.objects.filter(workspace=workspace, pk=own_id, deleted_at=None).first()
+    return find(Agent, "id = %s AND workspace_id = %s AND deleted_at IS NULL", [pk, workspace.pk])
 
 
 @transaction.atomic
@@ -72,7 +78,7 @@ def receive(workspace: Workspace, source: Source | None, source_kind: str, ended
     _schedule(call, ended, now)
     # The unique key is the deduplication: of two deliveries at the same instant one inserts, the other waits
     # for its commit and then inserts nothing.
-    if not _insert(call):
+    if not insert_if_free(call):
         return _again(workspace, source, ended, agent, raw)
     _keep(call, raw)
     if call.due_at is not None and call.due_at <= now:
@@ -106,11 +112,6 @@ def _schedule(call: Call, ended: EndedCall, now: datetime) -> None:
     call.due_at = (call.judge_after or now) if call.agent else None
 
 
-def _insert(call: Call) -> bool:
-    Call.objects.bulk_create([call], ignore_conflicts=True)
-    return Call.objects.filter(pk=call.pk).exists()
-
-
 def _again(
     workspace: Workspace, source: Source | None, ended: EndedCall, agent: Agent | None, raw: bytes
 ) -> Receipt:
@@ -131,7 +132,7 @@ def _again(
 
 
 def _keep(call: Call, raw: bytes) -> None:
-    RawPayload.objects.create(received_at=timezone.now(), workspace=call.workspace, call=call, body=raw)
+    insert(RawPayload(received_at=timezone.now(), workspace=call.workspace, call=call, body=raw))
 
 
 @transaction.atomic

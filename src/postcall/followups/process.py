@@ -28,6 +28,8 @@ from postcall.followups.snapshot import Snapshot, agent_as_it_is, snapshot_of
 from postcall.judge import guards, quotes, verdicts
 from postcall.judge.verdicts import Answer, Case, Condition, Judge, JudgeFailed, Judgement, Usage, Verdict
 from postcall.work.leases import lock_held, settle
+from postcall.work.rows import find
+from postcall.workspaces.models import Workspace
 
 # After which waits a judge that failed is asked again; when they are used up, the follow-ups are held.
 RETRY_AFTER: Final = (timedelta(seconds=10), timedelta(seconds=45), timedelta(minutes=3), timedelta(minutes=10))
@@ -141,8 +143,12 @@ def _failed(desk: _Desk, pending: Sequence[_Item], failure: JudgeFailed) -> list
 
 
 def _agent_of(call: Call) -> Agent:
-    assert call.agent_id is not None
-    return Agent.objects.select_related("workspace").get(pk=call.agent_id)
+    agent = find(Agent, "id = %s", [call.agent_id])
+    workspace = find(Workspace, "id = %s", [call.workspace_id])
+    assert agent
+    assert workspace
+    agent.workspace = workspace
+    return agent
 
 
 def _items(call: Call, agent: Agent, now: datetime) -> tuple[list[_Item], bool]:

@@ -72,8 +72,11 @@ def sending_account(workspace_id: UUID) -> SendingAccount | None:
 
 
 def account_of(workspace_id: UUID) -> Account | None:
-    sending = sending_account(workspace_id)
-    return sending.account if sending else None
+    """The account alone; its versions never change, so only which one it is is read."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT account_id FROM sending_account WHERE workspace_id = %s", [workspace_id])
+        row = cursor.fetchone()
+    return account_with(row[0]) if row else None
 
 
 def shared_account() -> Account | None:

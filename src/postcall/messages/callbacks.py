@@ -10,7 +10,6 @@ from django.db import transaction
 from postcall.calls.numbers import e164
 from postcall.messages.accounts import account_with
 from postcall.messages.models import Attempt, DeliveryEvent, StrayCallback
-from postcall.messages.rows import find
 from postcall.messages.signatures import Params, UnknownAddress, verify
 from postcall.messages.status import (
     OURS,
@@ -24,6 +23,7 @@ from postcall.messages.status import (
     with_proof,
 )
 from postcall.messages.twilio_client import is_sid
+from postcall.work.rows import find
 
 log = structlog.get_logger("postcall.messages")
 

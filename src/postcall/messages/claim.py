@@ -20,9 +20,9 @@ from postcall.followups.optouts import lock_recipient
 from postcall.ids import new_id
 from postcall.messages.accounts import account_with
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, new_token
-from postcall.messages.rows import find, insert_if_free, write
 from postcall.messages.status import note
 from postcall.work.leases import LostLease
+from postcall.work.rows import find, insert_if_free, write
 from postcall.workspaces.models import Workspace
 
 # Seconds. A request may begin this long after the claim began, and is over HTTP_DEADLINE_S later; the lease

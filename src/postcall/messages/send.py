@@ -19,7 +19,6 @@ from postcall.messages.addresses import status_callback
 from postcall.messages.claim import FENCE_S, LEASE, claim, hold, put_off
 from postcall.messages.errors import explain, stops_sending
 from postcall.messages.models import Attempt, DeliveryEvent, Message, SendingAccount
-from postcall.messages.rows import write
 from postcall.messages.status import (
     FINAL,
     Contradiction,
@@ -34,6 +33,7 @@ from postcall.messages.status import (
 )
 from postcall.messages.twilio_client import Accepted, Ambiguous, NotReached, Outcome, Refused
 from postcall.work.leases import LostLease, lock_held
+from postcall.work.rows import write
 
 log = structlog.get_logger("postcall.messages")
 

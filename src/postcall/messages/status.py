@@ -26,9 +26,9 @@ from postcall.messages.accounts import account_with, pause
 from postcall.messages.addresses import status_callback
 from postcall.messages.errors import explain, stops_sending
 from postcall.messages.models import Attempt, DeliveryEvent, Message
-from postcall.messages.rows import find, write
 from postcall.messages.twilio_client import RemoteMessage
 from postcall.work.leases import LostLease
+from postcall.work.rows import find, write
 
 log = structlog.get_logger("postcall.messages")
 

@@ -15,7 +15,6 @@ from postcall.followups.models import FollowUp, Reason
 from postcall.messages import twilio_client
 from postcall.messages.claim import digest, put_off
 from postcall.messages.models import Attempt, DeliveryEvent, Message
-from postcall.messages.rows import write
 from postcall.messages.status import (
     FINAL,
     News,
@@ -29,6 +28,7 @@ from postcall.messages.status import (
 )
 from postcall.messages.twilio_client import Listing, RemoteMessage, Unread, is_sid
 from postcall.work.leases import database_now
+from postcall.work.rows import write
 from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
 

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Q
 
 from postcall.work.models import Due
+from postcall.work.rows import columns_of, rows_of, write_where
 
 # Beginnings of one piece of work without an end, before it is set aside as one that kills its worker.
 MAX_STARTS = 5
@@ -37,21 +38,17 @@ def take(model: type[Row], limit: int, lease: timedelta) -> list[Row]:
     Rows that another worker is taking this instant are passed over (SKIP LOCKED), never waited for.
     """
     table = model._meta.db_table
-    return list(
-        model._default_manager.raw(
-            f"""
-            UPDATE "{table}" SET lease_until = clock_timestamp() + make_interval(secs => %s),
-                   generation = generation + 1, starts = starts + 1
-            WHERE id IN (
-                SELECT id FROM "{table}"
-                WHERE due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())
-                ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
-            )
-            RETURNING *
-            """,  # noqa: S608  # the table's name is ours
-            [lease.total_seconds(), limit],
+    sql = f"""
+        UPDATE "{table}" SET lease_until = clock_timestamp() + make_interval(secs => %s),
+               generation = generation + 1, starts = starts + 1
+        WHERE id IN (
+            SELECT id FROM "{table}"
+            WHERE due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())
+            ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
         )
-    )
+        RETURNING {columns_of(model)}
+        """  # noqa: S608  # our own names
+    return rows_of(model, sql, [lease.total_seconds(), limit])
 
 
 def renew(model: type[Due], rows: list[Any], lease: timedelta) -> None:
@@ -73,18 +70,19 @@ def settle(row: Due, *, due_at: datetime | None = None, **fields: Any) -> None:
     Raises LostLease, and writes nothing, when another worker has taken the row since.
     """
     fields |= {"due_at": due_at, "lease_until": None, "starts": 0}
-    changed = type(row)._default_manager.filter(pk=row.pk, generation=row.generation).update(**fields)
-    if not changed:
+    if not write_where(row, "generation = %s", [row.generation], **fields):
         raise LostLease(f"{row._meta.db_table} {row.pk}")
-    for name, value in fields.items():
-        setattr(row, name, value)
 
 
 def lock_held(row: Due) -> None:
     """Locks `row` in this transaction, if this worker still holds it by generation; else raises LostLease."""
-    held = type(row)._default_manager.select_for_update().filter(pk=row.pk, generation=row.generation)
-    if not held.values_list("pk", flat=True).first():
-        raise LostLease(f"{row._meta.db_table} {row.pk}")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'SELECT 1 FROM "{row._meta.db_table}" WHERE id = %s AND generation = %s FOR UPDATE',  # noqa: S608
+            [row.pk, row.generation],
+        )
+        if cursor.fetchone() is None:
+            raise LostLease(f"{row._meta.db_table} {row.pk}")
 
 
 def wake_up(model: type[Row], pk: Any, at: datetime) -> None:

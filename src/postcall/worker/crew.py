@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+from django.db import DatabaseError, InterfaceError, connections
 
 from postcall.work.leases import MAX_STARTS, LostLease, database_now, renew
 from postcall.work.models import Due
@@ -100,7 +100,6 @@ class Crew:
 
     def _one(self, row: Due) -> None:
         log_fields = {"lane": self.lane.name, "row": str(row.pk)}
-        close_old_connections()
         try:
             if row.starts > MAX_STARTS:
                 self.lane.set_aside(row)
