@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -37,30 +38,40 @@ def sender_of(clinic: Clinic, **call: str) -> Sender | None:
     return TwilioMessaging().sender_for(clinic.workspace, clinic.agent, Call(**call))
 
 
-def test_it_hands_over_a_text_that_goes_out_at_once(clinic: Clinic) -> None:
+def test_it_leaves_a_text_that_is_due_to_the_workers(clinic: Clinic) -> None:
     messaging: Messaging = TwilioMessaging()
     messaging.hand_over(follow_up(clinic), draft(sender_of(clinic)))
-    assert isinstance(messaging, TwilioMessaging)
-    assert take(Message, 1, LEASE) == []
-    send(messaging.in_hand[0])
+    clinic.send()
     message = Message.objects.get()
     assert (message.status, message.encoding, message.segments) == ("accepted", "GSM-7", 1)
     assert events(message) == ["queued", "sending", "accepted"]
 
 
+def test_it_passes_a_text_that_is_due_on_once_it_is_committed(
+    clinic: Clinic, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks() as committed:
+        TwilioMessaging(pass_on=send).hand_over(follow_up(clinic), draft(sender_of(clinic)))
+    assert take(Message, 1, LEASE) == []
+    assert not clinic.sandbox.messages
+    for passed_on in committed:
+        passed_on()
+    assert Message.objects.get().status == "accepted"
+
+
 def test_another_worker_takes_over_from_one_that_died(clinic: Clinic) -> None:
-    TwilioMessaging().hand_over(follow_up(clinic), draft(sender_of(clinic)))
+    TwilioMessaging(pass_on=send).hand_over(follow_up(clinic), draft(sender_of(clinic)))
     Message.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     clinic.send()
     assert Message.objects.get().status == "accepted"
 
 
-def test_it_schedules_a_text_for_later(clinic: Clinic) -> None:
-    messaging = TwilioMessaging()
+def test_it_schedules_a_text_for_later(clinic: Clinic, django_capture_on_commit_callbacks: Any) -> None:
     later = timezone.now() + timedelta(hours=2)
-    messaging.hand_over(follow_up(clinic), draft(sender_of(clinic), not_before=later))
+    with django_capture_on_commit_callbacks() as committed:
+        TwilioMessaging(pass_on=send).hand_over(follow_up(clinic), draft(sender_of(clinic), not_before=later))
     message = Message.objects.get()
-    assert (message.status, message.due_at, messaging.in_hand) == ("scheduled", later, [])
+    assert (message.status, message.due_at, message.lease_until, committed) == ("scheduled", later, None, [])
 
 
 def test_the_sender_is_the_agents_else_the_workspaces(clinic: Clinic) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from ninja import Query
@@ -27,9 +26,7 @@ from postcall.api.shapes import (
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.review import approve, give_feedback, reject
 from postcall.messages.handing import TwilioMessaging
-from postcall.messages.models import Message
 from postcall.sources.ended_call import Strict, Text
-from postcall.work.wake import wake
 
 routes = Routes(tags=["Follow-ups"])
 
@@ -79,10 +76,7 @@ def read(request: ApiRequest, follow_up_id: UUID) -> HttpResponse:
 @once
 def approve_follow_up(request: ApiRequest, follow_up_id: UUID, approval: Approval | None = None) -> HttpResponse:
     """The sending rules (opt-outs, window, caps) are looked at again."""
-    messaging = TwilioMessaging()
-    with transaction.atomic():
-        approve(_follow_up(request, follow_up_id), messaging, approval.body if approval else None)
-        _leave_to_the_workers(messaging.in_hand)
+    approve(_follow_up(request, follow_up_id), TwilioMessaging(), approval.body if approval else None)
     return versioned(_shown(request, follow_up_id))
 
 
@@ -110,13 +104,6 @@ def reject_follow_up(request: ApiRequest, follow_up_id: UUID) -> HttpResponse:
 def feedback(request: ApiRequest, follow_up_id: UUID, said: Feedback) -> HttpResponse:
     give_feedback(_follow_up(request, follow_up_id), said.right)
     return versioned(_shown(request, follow_up_id))
-
-
-def _leave_to_the_workers(messages: list[Message]) -> None:
-    """Handing over keeps a text that is due now in the hands of whoever does it; here nobody would send it."""
-    if messages:
-        Message.objects.filter(pk__in=[message.pk for message in messages]).update(lease_until=None, starts=0)
-        wake("messages")
 
 
 def _follow_ups(request: ApiRequest) -> QuerySet[FollowUp]:

@@ -6,16 +6,13 @@ from collections.abc import Callable
 from typing import Final
 
 from django.contrib import messages as flashes
-from django.db import transaction
 
 from postcall.dashboard.access import Visit
 from postcall.followups import review
 from postcall.followups.models import FollowUp
 from postcall.followups.review import NotPossible
 from postcall.messages.handing import TwilioMessaging
-from postcall.messages.models import Message
 from postcall.messages.operator import NotPossible as MessageNotPossible
-from postcall.work.wake import wake
 
 REFUSALS: Final = (NotPossible, MessageNotPossible)
 
@@ -30,12 +27,6 @@ def tried(visit: Visit, verb: Callable[[], object]) -> bool:
     return True
 
 
-@transaction.atomic
 def approve(follow_up: FollowUp, body: str | None = None) -> None:
     """Has the workers send a held text, or `body` in its stead. Raises NotPossible."""
-    messaging = TwilioMessaging()
-    review.approve(follow_up, messaging, body)
-    # A text that is due now was handed over as if by a worker, who goes straight on; here there is none.
-    if messaging.in_hand:
-        Message.objects.filter(pk__in=[each.pk for each in messaging.in_hand]).update(lease_until=None, starts=0)
-        wake("messages")
+    review.approve(follow_up, TwilioMessaging(), body)

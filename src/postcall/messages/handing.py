@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -18,6 +20,7 @@ from postcall.messages import claim, segments
 from postcall.messages.accounts import account_of
 from postcall.messages.models import Account, DeliveryEvent, Message
 from postcall.messages.status import note
+from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
 
 # Whoever takes over from a worker that died between storing the message and sending it waits this long.
@@ -25,11 +28,11 @@ IN_HAND: Final = timedelta(seconds=60)
 
 
 class TwilioMessaging:
-    """`in_hand` are the messages that were handed over due now: taken already, by whoever handed them over, who
-    goes straight on to send them once the transaction is committed."""
+    """`pass_on` gets every message that is due now as soon as its transaction is committed: taken already, by
+    whoever handed it over, to be sent without waiting for anything else. None: the workers find it and are woken."""
 
-    def __init__(self) -> None:
-        self.in_hand: list[Message] = []
+    def __init__(self, pass_on: Callable[[Message], None] | None = None) -> None:
+        self._pass_on = pass_on
         self._accounts: dict[UUID, Account | None] = {}
 
     def sender_for(self, workspace: Workspace, agent: Agent, call: Call) -> Sender | None:
@@ -69,14 +72,21 @@ class TwilioMessaging:
             created_at=now,
             due_at=now if due_now else draft.not_before,
         )
-        if due_now:
+        if due_now and self._pass_on is not None:
             message.generation = message.starts = 1
             message.lease_until = Now() + IN_HAND  # by the database's clock
         message.save(force_insert=True)
         note(message, message.status, DeliveryEvent.Origin.POSTCALL, at=now)
         if due_now:
-            message.lease_until = now + IN_HAND
-            self.in_hand.append(message)
+            self._begin(message)
+
+    def _begin(self, message: Message) -> None:
+        pass_on = self._pass_on
+        if pass_on is None:
+            wake("messages")
+            return
+        message.lease_until = message.created_at + IN_HAND
+        transaction.on_commit(lambda: pass_on(message))
 
     def _account_of(self, workspace_id: UUID) -> Account | None:
         if workspace_id not in self._accounts:
