@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
+from typing import Final
+
+import structlog
 from django.core.management import call_command
 from django.db import connection
+from django.utils import timezone
 
 from postcall.config import config
-from postcall.messages.accounts import settle_default_account, use_sandbox
+from postcall.messages.accounts import settle_default_account
 from postcall.workspaces.models import DEFAULT_WORKSPACE, SAMPLE_WORKSPACE, ApiKey, Membership, User, Workspace
 
-LOCAL_OWNER = "owner@localhost"
+LOCAL_OWNER: Final = "owner@localhost"
+ENVIRONMENT_KEY: Final = "POSTCALL_API_KEY"
+SAMPLE_KEY: Final = "sample calls"
+
+log = structlog.get_logger(__name__)
 
 
 def prepare(local_owner_password: str | None = None) -> None:
     """Migrates and settles what the environment asks for; any number of processes may do so at once.
 
     `local_owner_password`: with the embedded database, the password of `owner@localhost`, who is made when the
-    environment names no owner and nobody can sign in yet.
+    environment names no owner and nobody else can sign in yet.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtext('postcall migrations'))")
@@ -28,40 +37,72 @@ def prepare(local_owner_password: str | None = None) -> None:
 
 
 def _settle(local_owner_password: str | None) -> None:
-    workspace, _ = Workspace.objects.get_or_create(name=DEFAULT_WORKSPACE)
+    workspace = default_workspace()
     settle_default_account(workspace)
     environment = config()
     if environment.api_key:
-        key = environment.api_key.get_secret_value()
-        if not ApiKey.objects.filter(digest=ApiKey.digest_of(key)).exists():
-            ApiKey.issue(workspace, "POSTCALL_API_KEY", ApiKey.Scope.ADMIN, key)
+        settle_key(workspace, ENVIRONMENT_KEY, environment.api_key.get_secret_value())
     if environment.admin_email and environment.admin_password:
         own(environment.admin_email, environment.admin_password.get_secret_value())
     elif local_owner_password and not User.objects.exclude(email=LOCAL_OWNER).exists():
         own(LOCAL_OWNER, local_owner_password)
 
 
+def default_workspace() -> Workspace:
+    found = Workspace.objects.filter(name__iexact=DEFAULT_WORKSPACE).first()
+    return found or Workspace.objects.create(name=DEFAULT_WORKSPACE)
+
+
+def settle_key(workspace: Workspace, name: str, key: str) -> None:
+    """`key` is the workspace's one living admin key of this name: what it replaces is revoked. A key that
+    somebody revoked stays so."""
+    digest = ApiKey.digest_of(key)
+    living = ApiKey.objects.filter(workspace=workspace, name=name, revoked_at=None)
+    living.exclude(digest=digest).update(revoked_at=timezone.now())
+    row = ApiKey.objects.filter(digest=digest).first()
+    if row is None:
+        ApiKey.issue(workspace, name, ApiKey.Scope.ADMIN, key)
+    elif row.revoked_at is not None:
+        log.warning("api key was revoked and stays so: make another", name=name, hint=row.hint)
+
+
 def own(email: str, password: str) -> User:
-    """Makes `email` an owner of every workspace that has none; the password is set as given, each time."""
+    """Makes `email` an owner of the default workspace, and of the sample workspace where there is one; the
+    password is set as given, each time."""
     user = User.objects.filter(email__iexact=email).first() or User.objects.create_user(email, password)
     if not user.check_password(password):
         user.set_password(password)
         user.save(update_fields=["password"])
-    for workspace in Workspace.objects.exclude(memberships__role=Membership.Role.OWNER):
-        Membership.objects.get_or_create(workspace=workspace, user=user, defaults={"role": Membership.Role.OWNER})
+    for workspace in (default_workspace(), _sample()):
+        if workspace is not None:
+            Membership.objects.update_or_create(
+                workspace=workspace, user=user, defaults={"role": Membership.Role.OWNER}
+            )
     return user
 
 
 def sample_workspace(api_key: str) -> tuple[Workspace, str]:
-    """The sample workspace, which always sends through the sandbox, and a key to its API."""
-    workspace, made = Workspace.objects.get_or_create(name=SAMPLE_WORKSPACE, defaults={"is_sample": True})
-    if made:
-        # A promotion among the samples is to be seen at any hour.
-        workspace.window_start = workspace.window_end = None
-        workspace.save(update_fields=["window_start", "window_end"])
-    use_sandbox(workspace)
-    if not ApiKey.objects.filter(digest=ApiKey.digest_of(api_key)).exists():
-        ApiKey.issue(workspace, "sample calls", ApiKey.Scope.ADMIN, api_key)
-    for owner in User.objects.filter(memberships__role=Membership.Role.OWNER).distinct():
-        Membership.objects.get_or_create(workspace=workspace, user=owner, defaults={"role": Membership.Role.OWNER})
+    """The sample workspace, which always sends through the sandbox, and a key to its API. The default workspace's
+    owners own it too."""
+    workspace = _sample() or _new_sample()
+    settle_default_account(workspace)
+    settle_key(workspace, SAMPLE_KEY, api_key)
+    for membership in default_workspace().memberships.filter(role=Membership.Role.OWNER):
+        Membership.objects.get_or_create(
+            workspace=workspace, user_id=membership.user_id, defaults={"role": Membership.Role.OWNER}
+        )
     return workspace, api_key
+
+
+def _sample() -> Workspace | None:
+    return Workspace.objects.filter(is_sample=True).order_by("created_at").first()
+
+
+def _new_sample() -> Workspace:
+    """Under a name that no tenant has."""
+    names = chain(
+        (SAMPLE_WORKSPACE, f"{SAMPLE_WORKSPACE} calls"), (f"{SAMPLE_WORKSPACE} calls {n}" for n in count(2))
+    )
+    name = next(each for each in names if not Workspace.objects.filter(name__iexact=each).exists())
+    # A promotion among the samples is to be seen at any hour.
+    return Workspace.objects.create(name=name, is_sample=True, window_start=None, window_end=None)
