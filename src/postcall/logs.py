@@ -16,15 +16,17 @@ def masked(number: str | None) -> str:
     return f"…{number[-4:]}" if number else ""
 
 
+_NUMBER = re.compile(r"\+?\b\d{10,15}\b")
+_NOT_TEXT = {"level", "logger", "timestamp"}
+
+
 def _mask_numbers(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The last line of defence: a full phone number in any text field at info level and above is masked."""
+    """The last line of defence: what looks like a phone number is masked in every field, tracebacks included."""
     if event.get("level") == "debug":
         return event
     for key, value in event.items():
-        if key in ("to", "number", "from_number", "customer_number", "agent_number") and isinstance(value, str):
-            event[key] = masked(value)
-        elif key in ("event", "error", "exception", "detail") and isinstance(value, str):
-            event[key] = re.sub(r"\+\d{7,15}\b", lambda found: masked(found[0]), value)
+        if isinstance(value, str) and key not in _NOT_TEXT:
+            event[key] = _NUMBER.sub(lambda found: masked(found[0]), value)
     return event
 
 
@@ -43,10 +45,9 @@ def configure_logs(form: Literal["console", "json"] | None) -> None:
     last: list[Any] = (
         [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if human
-        else [structlog.processors.format_exc_info, _mask_numbers, structlog.processors.JSONRenderer()]
+        else [structlog.processors.JSONRenderer()]
     )
-    if human:
-        shared.append(_mask_numbers)
+    last = [structlog.processors.format_exc_info, _mask_numbers, *last]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -63,8 +64,11 @@ def configure_logs(form: Literal["console", "json"] | None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
+    # Its lines name addresses, which hold tokens and numbers; what a client did wrong is in its answer.
+    logging.getLogger("django.request").setLevel(logging.ERROR)
     for chatty in (
         "httpx",
+        "httpx2",
         "httpcore",
         "openai",
         "anthropic",

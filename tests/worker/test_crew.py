@@ -13,7 +13,6 @@ from django.utils import timezone
 from postcall.calls.models import Call
 from postcall.ids import new_id
 from postcall.work.leases import MAX_STARTS, LostLease, renew, settle, take
-from postcall.work.models import Due
 from postcall.worker.crew import Crew
 from postcall.worker.lanes import Lane
 from postcall.workspaces.models import Workspace
@@ -34,24 +33,21 @@ def a_call() -> Call:
 
 
 @contextmanager
-def crew(
-    work: Callable[[Any], list[tuple[str, Due]]], set_aside: Callable[[Any], None] = lambda row: None
-) -> Iterator[Crew]:
+def crew(work: Callable[[Any], None], set_aside: Callable[[Any], None] = lambda row: None) -> Iterator[Crew]:
     lane = Lane("calls", Call, LEASE, 2, work, set_aside)
-    running = Crew(lane, lambda lane, row: None, lambda: None)
+    running = Crew(lane, lambda: None)
     yield running
     running.stop(30)
 
 
-def done(call: Call) -> list[tuple[str, Due]]:
+def done(call: Call) -> None:
     settle(call, status="done")
-    return []
 
 
 def test_it_works_every_row_once() -> None:
     calls = [a_call() for _ in range(20)]
     seen = []
-    with crew(lambda call: (seen.append(call.pk), done(call))[1]) as running:
+    with crew(lambda call: (seen.append(call.pk), done(call))) as running:
         for row in take(Call, 50, LEASE):
             running.begin(row)
     assert sorted(seen) == sorted(call.pk for call in calls)
@@ -63,10 +59,10 @@ def test_it_works_no_more_rows_at_once_than_it_has_threads() -> None:
         a_call()
     gate, begun = threading.Semaphore(0), threading.Semaphore(0)
 
-    def waiting(call: Call) -> list[tuple[str, Due]]:
+    def waiting(call: Call) -> None:
         begun.release()
         gate.acquire(timeout=30)
-        return done(call)
+        done(call)
 
     with crew(waiting) as running:
         for row in take(Call, 2, LEASE):
@@ -80,10 +76,10 @@ def test_it_works_no_more_rows_at_once_than_it_has_threads() -> None:
 def test_it_tries_a_row_that_failed_again_later_and_goes_on_with_others() -> None:
     bad, good = a_call(), a_call()
 
-    def work(call: Call) -> list[tuple[str, Due]]:
+    def work(call: Call) -> None:
         if call.pk == bad.pk:
             raise ValueError("this row is odd")
-        return done(call)
+        done(call)
 
     with crew(work) as running:
         for row in take(Call, 5, LEASE):
@@ -100,7 +96,7 @@ def test_it_sets_a_row_aside_that_was_begun_too_often() -> None:
     call = a_call()
     Call.objects.filter(pk=call.pk).update(starts=MAX_STARTS)
     aside, worked = [], []
-    with crew(lambda row: (worked.append(row), [])[1], aside.append) as running:
+    with crew(worked.append, aside.append) as running:
         running.begin(take(Call, 1, LEASE)[0])
     assert [row.pk for row in aside] == [call.pk]
     assert worked == []

@@ -24,12 +24,11 @@ IDLE_S = 20.0
 class Crew:
     """Works the rows of one lane in threads that start when there is work and end when there is none.
 
-    `pass_on` takes what a row's work handed over to another lane; `freed` is told whenever a thread has room.
+    `freed` is told whenever a thread has room.
     """
 
-    def __init__(self, lane: Lane, pass_on: Callable[[str, Due], None], freed: Callable[[], None]) -> None:
+    def __init__(self, lane: Lane, freed: Callable[[], None]) -> None:
         self.lane = lane
-        self._pass_on = pass_on
         self._freed = freed
         self._queue: queue.SimpleQueue[Due | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -105,12 +104,12 @@ class Crew:
                 self.lane.set_aside(row)
                 log.error("set aside: its work never ended", **log_fields, starts=row.starts)
                 return
-            for lane, other in self.lane.work(row):
-                self._pass_on(lane, other)
+            self.lane.work(row)
         except LostLease:
             log.info("another worker has it", **log_fields)
         except (InterfaceError, DatabaseError) as error:
-            log.warning("the database refused; tried again", **log_fields, error=str(error).strip())
+            # Its first line only: PostgreSQL's details quote the row, and so the text and the number.
+            log.warning("the database refused; tried again", **log_fields, error=str(error).partition("\n")[0])
             self._again_later(row)
         except Exception:
             log.exception("failed; tried again", **log_fields)

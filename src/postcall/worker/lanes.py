@@ -22,39 +22,32 @@ LEASE = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class Lane:
-    """`work` is given a row taken for `lease` and returns rows taken along the way, as (lane, row): they go
-    straight on to their lane. It must settle its row. `set_aside` is called instead of `work` for a row that was
+    """`work` is given a row taken for `lease` and must settle it. `set_aside` is called instead for a row that was
     begun too often."""
 
     name: str
     model: type[Due]
     lease: timedelta
     threads: int
-    work: Callable[[Any], list[tuple[str, Due]]]
+    work: Callable[[Any], None]
     set_aside: Callable[[Any], None]
 
 
-def process_call(call: Call) -> list[tuple[str, Due]]:
-    messaging = TwilioMessaging()
-    processing.process(call, judge_from_config(), messaging)
-    return [("messages", message) for message in messaging.in_hand]
+def lanes(pass_on: Callable[[str, Due], None]) -> list[Lane]:
+    """Leases are renewed while their worker lives: LEASE is how long the rows of one that died have to wait.
 
+    `pass_on` takes a row that one lane's work has taken for another, so that it need not be found again.
+    """
 
-def send_message(message: Message) -> list[tuple[str, Due]]:
-    sending.send(message)
-    return []
+    def send_at_once(message: Message) -> None:
+        pass_on("messages", message)
 
+    def process_call(call: Call) -> None:
+        processing.process(call, judge_from_config(), TwilioMessaging(pass_on=send_at_once))
 
-def track_attempt(attempt: Attempt) -> list[tuple[str, Due]]:
-    tracking.track(attempt)
-    return []
-
-
-def lanes() -> list[Lane]:
-    """Leases are renewed while their worker lives: LEASE is how long the rows of one that died have to wait."""
     threads = config().worker_threads
     return [
         Lane("calls", Call, LEASE, threads, process_call, processing.set_aside),
-        Lane("messages", Message, LEASE, threads, send_message, sending.set_aside),
-        Lane("attempts", Attempt, LEASE, max(2, threads // 4), track_attempt, tracking.set_aside),
+        Lane("messages", Message, LEASE, threads, sending.send, sending.set_aside),
+        Lane("attempts", Attempt, LEASE, max(2, threads // 4), tracking.track, tracking.set_aside),
     ]

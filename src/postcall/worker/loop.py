@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -36,7 +37,7 @@ class Dispatcher:
     def __init__(self, lane: Lane, work: WorkerProcess) -> None:
         self.lane = lane
         self.woken = threading.Event()
-        self.crew = Crew(lane, work.pass_on, self.woken.set)
+        self.crew = Crew(lane, self.woken.set)
         self._work = work
 
     def run(self) -> None:
@@ -55,23 +56,25 @@ class Dispatcher:
             return False
         try:
             rows = take(self.lane.model, room, self.lane.lease)
+            for row in rows:
+                self.crew.begin(row)
+            return len(rows) == room
         except (InterfaceError, DatabaseError) as error:
-            log.warning("the database does not answer", lane=self.lane.name, error=str(error).strip())
+            log.warning("the database does not answer", lane=self.lane.name, error=str(error).partition("\n")[0])
             connections.close_all()
-            self._work.stopping.wait(1.0)
-            return False
-        for row in rows:
-            self.crew.begin(row)
-        return len(rows) == room
+        except Exception:
+            # A lane that stopped here would leave its work to nobody, in a process that looks alive.
+            log.exception("could not begin what is due", lane=self.lane.name)
+        self._work.stopping.wait(1.0)
+        return False
 
 
 class WorkerProcess:
-    """All lanes, the listener, the heartbeat (which also renews leases) and the hourly chores, until `stop`."""
+    """All lanes, the listener, the heartbeat (which also renews leases) and the housekeeper, until `stop`."""
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
-        self._minute, self._hour = _Every(60), _Every(3600)
-        self._dispatchers = {lane.name: Dispatcher(lane, self) for lane in lanes()}
+        self._dispatchers = {lane.name: Dispatcher(lane, self) for lane in lanes(self.pass_on)}
 
     def pass_on(self, lane: str, row: Due) -> None:
         """Rows that another lane's work has taken already."""
@@ -89,6 +92,7 @@ class WorkerProcess:
             for name, dispatcher in self._dispatchers.items()
         ]
         threads.append(threading.Thread(target=self._beat, name="heartbeat"))
+        threads.append(threading.Thread(target=self._keep_house, name="housekeeper"))
         if config().notify:
             threads.append(threading.Thread(target=self._listen, name="listener"))
         for thread in threads:
@@ -115,45 +119,52 @@ class WorkerProcess:
                             if self.stopping.is_set():
                                 return
             except psycopg.Error as error:
-                log.warning("not listening; polling goes on", error=str(error).strip())
+                log.warning("not listening; polling goes on", error=str(error).partition("\n")[0])
                 self.stopping.wait(1.0)
 
     def _wake_all(self) -> None:
         for dispatcher in self._dispatchers.values():
             dispatcher.woken.set()
 
-    def _do_chores(self) -> None:
-        if self._minute.due():
-            every_minute()
-        if self._hour.due():
-            every_hour(timezone.now())
-
     def _beat(self) -> None:
-        row = Worker(host=socket.gethostname(), pid=os.getpid(), started_at=timezone.now(), seen_at=timezone.now())
+        """Shows that this worker lives, and keeps the leases of what it has in hand."""
+        row = Worker(host=socket.gethostname(), pid=os.getpid(), started_at=timezone.now())
         while not self.stopping.is_set():
-            try:
-                Worker.objects.update_or_create(
-                    pk=row.pk,
-                    defaults={"seen_at": timezone.now()},
-                    create_defaults={
-                        "host": row.host,
-                        "pid": row.pid,
-                        "started_at": row.started_at,
-                        "seen_at": timezone.now(),
-                    },
-                )
-                for dispatcher in self._dispatchers.values():
-                    dispatcher.crew.renew()
-                self._do_chores()
-            except (InterfaceError, DatabaseError) as error:
-                log.warning("no heartbeat", error=str(error).strip())
-                connections.close_all()
+            self._survive(self._one_beat, row)
             self.stopping.wait(HEARTBEAT_S)
-        try:
-            Worker.objects.filter(pk=row.pk).delete()
-        except (InterfaceError, DatabaseError):
-            log.info("the database went first")
+        self._survive(lambda: Worker.objects.filter(pk=row.pk).delete())
         connections.close_all()
+
+    def _one_beat(self, row: Worker) -> None:
+        for dispatcher in self._dispatchers.values():
+            dispatcher.crew.renew()
+        row.seen_at = timezone.now()
+        row.save()
+
+    def _keep_house(self) -> None:
+        """In a thread of its own: what takes long here must not cost the leases."""
+        minute, hour = _Every(60), _Every(3600)
+        while not self.stopping.is_set():
+            if minute.due():
+                self._survive(every_minute)
+            if hour.due():
+                self._survive(every_hour, timezone.now())
+            self.stopping.wait(HEARTBEAT_S)
+        connections.close_all()
+
+    def _survive(self, step: Callable[..., object], *arguments: object) -> None:
+        """Takes a step that comes again anyway: whatever stops it this time is logged, and the thread goes on."""
+        try:
+            step(*arguments)
+        except (InterfaceError, DatabaseError) as error:
+            log.warning("the database refused", step=_name(step), error=str(error).partition("\n")[0])
+            connections.close_all()
+        except Exception:
+            log.exception("failed; tried again later", step=_name(step))
+
+
+def _name(step: Callable[..., object]) -> str:
+    return getattr(step, "__name__", "").strip("_")
 
 
 class _Every:
