@@ -166,6 +166,23 @@ def test_it_guesses_no_day_time_or_amount(value: Any, how: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("November 25", "Wednesday, November 25"),
+        ("Wednesday, November 25", "Wednesday, November 25"),
+        ("September 20", "Monday, September 20, 2027"),
+        ("November 20, 2027", "Saturday, November 20, 2027"),
+    ],
+)
+def test_it_takes_todays_date_for_today_and_no_other_for_a_year_ahead(value: str, text: str) -> None:
+    assert collected(value, format="date").body == text
+
+
+def test_it_makes_no_next_year_of_a_day_just_past() -> None:
+    assert collected("November 20", format="date").missing
+
+
+@pytest.mark.parametrize(
     ("locale", "value", "how", "text"),
     [
         ("es-US", "mañana a las 3", "datetime", "jueves, 26 de noviembre, 3:00 p.m."),

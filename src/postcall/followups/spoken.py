@@ -6,7 +6,7 @@ What could mean two things is not read at all: no text is better than one with a
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from babel import Locale
@@ -37,6 +37,9 @@ _NEXT_WEEKDAY: Final = re.compile(
     r"\bnext\s+(monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b", re.IGNORECASE
 )
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}([./-])\d{1,2}\1\d\d(?!\d)|['’]\d\d(?!\d)")
+# A day without its year is taken for the coming one; further ahead than this it is more likely one just past.
+_AHEAD: Final = timedelta(days=300)
 # dateparser reads "5" as a day of some month; a number alone says nothing.
 _NO_WORDS: Final = re.compile(r"[\d\s]*")
 
@@ -50,8 +53,8 @@ def read_spoken(text: str, here: datetime, locale: Locale) -> Moment | None:
     found = _parse(plain, here, locale)
     if found is None or found.date_obj is None or found.period not in ("day", "time", "part_of_day"):
         return None
-    at = found.date_obj.replace(tzinfo=here.tzinfo)
-    if _contradicts(text, at, locale):
+    at = _in_its_year(text, found.date_obj.replace(tzinfo=here.tzinfo), here)
+    if at is None or _contradicts(text, at, locale):
         return None
     return Moment(at, has_day=not _ONLY_A_TIME.fullmatch(text), has_time=_says_time(found.period, plain))
 
@@ -68,6 +71,13 @@ def _parse(text: str, here: datetime, locale: Locale) -> DateData | None:
     except ValueError:
         return None  # a language that it does not know
     return parser.get_date_data(text)
+
+
+def _in_its_year(text: str, at: datetime, here: datetime) -> datetime | None:
+    """`at`, or today where today's date is named; None where no year is and the day may just be past."""
+    if _YEAR.search(text) or at.date() - here.date() <= _AHEAD:
+        return at
+    return at.replace(year=here.year) if (at.month, at.day) == (here.month, here.day) else None
 
 
 def _says_time(period: str | None, text: str) -> bool:
