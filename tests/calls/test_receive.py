@@ -109,6 +109,15 @@ def test_it_assigns_for_the_log_only_when_asked(workspace: Workspace, agent: Age
     assert take(Call, 5, LEASE) == []
 
 
+def test_it_keeps_a_call_for_the_log_only_when_its_final_report_comes(workspace: Workspace, agent: Agent) -> None:
+    thin = deliver(workspace, agent="asst-2", final=False, judge_after=timezone.now().isoformat()).call
+    assert assign(thin, agent, follow_up=False).processed_at is not None
+    richer = deliver(workspace, agent="asst-2", customer_number="+14155550132")
+    assert (richer.status, richer.call.status) == ("enriched", "done")
+    assert Call.objects.get().customer_number == "+14155550132"
+    assert take(Call, 5, LEASE) == []
+
+
 def test_it_finds_an_agent_by_our_own_id(workspace: Workspace, agent: Agent) -> None:
     assert deliver(workspace, agent=str(agent.pk)).call.agent == agent
 

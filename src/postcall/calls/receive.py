@@ -118,16 +118,22 @@ def _again(
     call = Call.objects.select_for_update().get(workspace=workspace, source=source, external_id=ended.external_id)
     if call.final or not ended.final:
         return Receipt(call, "duplicate")
+    # Only a call that was assigned for the log is done without ever having been taken.
+    for_the_log = call.status == Call.Status.DONE and call.generation == 0
     for name, value in _content(ended, agent or call.agent).items():
         setattr(call, name, value)
     _schedule(call, ended, timezone.now())
-    # A worker may hold the thin report this instant: a new generation makes it let go without a trace.
-    call.lease_until = None
-    call.generation += 1
-    call.starts = 0
+    if for_the_log:
+        call.status, call.due_at = Call.Status.DONE, None
+    else:
+        # A worker may hold the thin report this instant: a new generation makes it let go without a trace.
+        call.lease_until = None
+        call.generation += 1
+        call.starts = 0
     call.save()
     _keep(call, raw)
-    wake("calls")
+    if call.due_at is not None:
+        wake("calls")
     return Receipt(call, "enriched")
 
 
@@ -146,8 +152,10 @@ def assign(call: Call, agent: Agent, *, follow_up: bool) -> Call:
         raise AlreadyAssigned("this call already has its agent")
     call.agent = agent
     call.status = Call.Status.RECEIVED if follow_up else Call.Status.DONE
-    call.due_at = max(call.judge_after or timezone.now(), timezone.now()) if follow_up else None
-    call.save(update_fields=["agent", "status", "due_at"])
+    now = timezone.now()
+    call.due_at = max(call.judge_after or now, now) if follow_up else None
+    call.processed_at = None if follow_up else now
+    call.save(update_fields=["agent", "status", "due_at", "processed_at"])
     if follow_up:
         wake("calls")
     return call
