@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import phonenumbers
-from phonenumbers import NumberParseException
+from phonenumbers import NumberParseException, PhoneNumber
 
 
 def e164(written: str, region: str | None = None) -> str | None:
     """`+14155550132` for any common spelling; None where it is no phone number.
 
-    `region` (ISO 3166, such as US) reads numbers written without a country code. A number is taken when it is
+    `region` (ISO 3166, such as US) reads numbers written without a country code; what cannot be one
+    there is read with its country's code. A number is taken when it is
     possible, not only when it is assigned: fictional 555 numbers and Twilio's test numbers are.
     """
     text = written.strip()
@@ -18,17 +19,23 @@ def e164(written: str, region: str | None = None) -> str | None:
     text = text.split("@")[0].split(";")[0]
     if text.startswith("00"):
         text = "+" + text[2:]
-    try:
-        number = phonenumbers.parse(text, None if text.startswith("+") else region)
-    except NumberParseException:
-        # Digits with their country code but without the plus are what some platforms send.
-        digits = "".join(filter(str.isdigit, text))
-        if region or not 11 <= len(digits) <= 15 or any(letter.isalpha() for letter in text):
-            return None
-        try:
-            number = phonenumbers.parse("+" + digits)
-        except NumberParseException:
-            return None
-    if number.extension or not phonenumbers.is_possible_number(number):
+    number = _possible(text, None if text.startswith("+") else region)
+    if number is None and not text.startswith("+"):
+        number = _without_plus(text)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if number else None
+
+
+def _without_plus(text: str) -> PhoneNumber | None:
+    """Digits with their country code but without the plus are what some platforms send."""
+    digits = "".join(filter(str.isdigit, text))
+    if not 11 <= len(digits) <= 15 or any(letter.isalpha() for letter in text):
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return _possible("+" + digits)
+
+
+def _possible(text: str, region: str | None = None) -> PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(text, region)
+    except NumberParseException:
+        return None
+    return number if not number.extension and phonenumbers.is_possible_number(number) else None
