@@ -88,3 +88,27 @@ def test_it_refuses_a_text_that_twilio_did_not_sign(clinic: Clinic) -> None:
     with pytest.raises(UnknownAddress):
         receive("nobody", "/twilio/inbound/nobody", [], {})
     assert not OptOut.objects.exists()
+
+
+@pytest.mark.parametrize("body", ["STOP", "START"])
+def test_a_text_signed_with_a_made_up_token_counts_only_where_that_token_is(clinic: Clinic, body: str) -> None:
+    squatter = Clinic("Oak Clinic", clinic.sandbox)
+    squatter.account = use_own(
+        squatter.workspace, account_sid=clinic.account.account_sid, auth_token="made up"
+    ).account
+    clinic.message()
+    clinic.send()
+    if body == "START":
+        opt_out(clinic.workspace.pk, ANN, OptOut.Origin.STOP)
+    text(squatter, body)
+    assert (active_opt_out(clinic.workspace.pk, ANN) is not None) == (body == "START")
+
+
+def test_a_stop_counts_where_the_account_had_another_token_before(clinic: Clinic) -> None:
+    use_own(clinic.workspace, account_sid=SHARED, auth_token="old")
+    clinic.account = use_own(clinic.workspace, account_sid=SHARED, auth_token="new").account
+    other = Clinic("Elm Clinic", clinic.sandbox)
+    use_own(other.workspace, account_sid=SHARED, auth_token="old")
+    text(clinic, "STOP")
+    assert active_opt_out(clinic.workspace.pk, ANN)
+    assert active_opt_out(other.workspace.pk, ANN) is None

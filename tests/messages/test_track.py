@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from postcall.config import config
 from postcall.messages import twilio_client
+from postcall.messages.accounts import use_own
 from postcall.messages.claim import claim
 from postcall.messages.handing import TwilioMessaging
 from postcall.messages.models import Attempt, DeliveryEvent, Message
@@ -352,6 +353,41 @@ def test_it_evicts_an_attempt_that_adopted_anothers_message(clinic: Clinic) -> N
     assert (first.status, first.sid) == ("delivered", clinic.sids()[0])
     assert (second.status, second.sid, second.open) == ("unconfirmed", "", True)
     assert (message.status, message.sid) == ("unconfirmed", "")
+
+
+def squatting(clinic: Clinic) -> Clinic:
+    """Somebody who named the clinic's account with an auth token of their own making."""
+    squatter = Clinic("Oak Clinic", clinic.sandbox)
+    squatter.message("Something else", to=BEN)
+    squatter.send()
+    account = use_own(squatter.workspace, account_sid=clinic.account.account_sid, auth_token="made up").account
+    squatter.account = account
+    Attempt.objects.filter(workspace=squatter.workspace).update(
+        account=account, account_sid=account.account_sid, sid="", status="refused", open=False
+    )
+    return squatter
+
+
+def test_nobody_without_the_accounts_token_evicts_an_attempt(clinic: Clinic) -> None:
+    message = ambiguous(clinic, "error_500_after")
+    clinic.track()
+    squatter = squatting(clinic)
+    theirs = Attempt.objects.get(workspace=squatter.workspace)
+    squatter.call_back(theirs, clinic.sids()[0], "sent")
+    message.refresh_from_db()
+    theirs.refresh_from_db()
+    assert (message.status, message.sid) == ("accepted", clinic.sids()[0])
+    assert (theirs.sid, theirs.status) == ("", "refused")
+
+
+def test_what_somebody_without_the_token_claims_is_left_to_the_operator(clinic: Clinic) -> None:
+    message = ambiguous(clinic, "error_500_after")
+    squatter = squatting(clinic)
+    squatter.call_back(Attempt.objects.get(workspace=squatter.workspace), clinic.sids()[0], "sent")
+    clinic.track(CHECKS)
+    clinic.send()
+    assert message.attempts.get().error_message.startswith("Twilio lists another text")
+    assert clinic.sandbox.creates[ANN, BODY] == 1
 
 
 def test_a_response_evicts_an_attempt_that_adopted_its_message(clinic: Clinic) -> None:

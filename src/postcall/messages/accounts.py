@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from datetime import datetime
 from typing import Any
@@ -64,6 +65,22 @@ def account_with(pk: UUID) -> Account:
             _versions.clear()
         _versions[pk] = account
     return account
+
+
+def proven_alike(account: Account) -> list[UUID]:
+    """Every version that is surely the same Twilio account: its SID, by the same auth token or of the same owner.
+
+    A SID alone proves nothing: whoever has a workspace may save anybody's, with a token of their own making.
+    """
+    alike = Account.objects.filter(account_sid=account.account_sid)
+    return [other.pk for other in alike if is_proven_alike(account, other)]
+
+
+def is_proven_alike(one: Account, other: Account) -> bool:
+    if one.account_sid != other.account_sid:
+        return False
+    same_owner = one.workspace_id == other.workspace_id
+    return same_owner or hmac.compare_digest(one.auth_token.encode(), other.auth_token.encode())
 
 
 def sending_account(workspace_id: UUID) -> SendingAccount | None:

@@ -89,7 +89,7 @@ def _take_in(attempt: Attempt, news: News) -> None:
         return True
 
     try:
-        taken = with_proof(attempt.account_sid, news.sid, told)
+        taken = with_proof(attempt.account, news.sid, told)
     except Contradiction:
         taken = False
     if not taken:

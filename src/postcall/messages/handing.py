@@ -28,8 +28,8 @@ IN_HAND: Final = timedelta(seconds=60)
 
 
 class TwilioMessaging:
-    """`pass_on` gets every message that is due now as soon as its transaction is committed: taken already, by
-    whoever handed it over, to be sent without waiting for anything else. None: the workers find it and are woken."""
+    """`pass_on` gets every message that is due now as soon as its transaction is committed: taken already, to be
+    sent without waiting for anything else. None: the workers are woken, and take it like any other."""
 
     def __init__(self, pass_on: Callable[[Message], None] | None = None) -> None:
         self._pass_on = pass_on

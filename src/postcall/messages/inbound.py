@@ -12,6 +12,7 @@ import structlog
 from postcall.calls.numbers import e164
 from postcall.followups.models import OptOut
 from postcall.followups.optouts import opt_in, opt_out
+from postcall.messages.accounts import proven_alike
 from postcall.messages.models import Account, Attempt, SendingAccount
 from postcall.messages.signatures import Params, UnknownAddress, verify
 
@@ -37,7 +38,8 @@ def receive(token: str, path: str, pairs: Iterable[tuple[str, str]], headers: Ma
     """Takes one incoming text at /twilio/inbound/{token} and returns the TwiML to answer with.
 
     Raises UnknownAddress (404) or BadSignature (401). A STOP counts in every workspace that sends by the Twilio
-    account, or has texted the number by it: the person does not know who shares a sender.
+    account, or has texted the number by it: the person does not know who shares a sender. Only workspaces that
+    have the account's auth token, by which this text was verified, share it.
     """
     account = Account.objects.filter(inbound_token=token).first()
     if account is None:
@@ -68,6 +70,7 @@ def keyword_of(params: Params) -> Keyword | None:
 
 
 def _concerned(account: Account, number: str) -> list[UUID]:
-    sends = SendingAccount.objects.filter(account__account_sid=account.account_sid)
-    texted = Attempt.objects.filter(account_sid=account.account_sid, to=number)
+    alike = proven_alike(account)
+    sends = SendingAccount.objects.filter(account__in=alike)
+    texted = Attempt.objects.filter(account_sid=account.account_sid, account__in=alike, to=number)
     return sorted({*sends.values_list("workspace_id", flat=True), *texted.values_list("workspace_id", flat=True)})

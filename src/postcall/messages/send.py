@@ -149,7 +149,7 @@ def _accepted(attempt: Attempt, outcome: Accepted, *, generation: int | None) ->
         hear(locked, news, **mine)
 
     try:
-        with_proof(attempt.account_sid, news.sid, write_down)
+        with_proof(attempt.account, news.sid, write_down)
     except Contradiction:
         log.error("Twilio gave two attempts the same SID", attempt=str(attempt.pk))
 

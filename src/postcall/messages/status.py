@@ -22,10 +22,10 @@ from postcall.config import config
 from postcall.followups.models import FollowUp, OptOut
 from postcall.followups.optouts import opt_out
 from postcall.ids import new_id
-from postcall.messages.accounts import account_with, pause
+from postcall.messages.accounts import account_with, is_proven_alike, pause
 from postcall.messages.addresses import status_callback
 from postcall.messages.errors import explain, stops_sending
-from postcall.messages.models import Attempt, DeliveryEvent, Message
+from postcall.messages.models import Account, Attempt, DeliveryEvent, Message
 from postcall.messages.twilio_client import RemoteMessage
 from postcall.work.leases import LostLease
 from postcall.work.rows import find, write
@@ -305,7 +305,7 @@ def unconfirm(attempt: Attempt, detail: str, *, error_code: int | None = None) -
     )
 
 
-def with_proof(account_sid: str, sid: str, work: Callable[[], _Result]) -> _Result:
+def with_proof(account: Account, sid: str, work: Callable[[], _Result]) -> _Result:
     """Runs `work`, a transaction that gives a proven SID to its attempt.
 
     An attempt that holds the SID provisionally is evicted first. Raises Contradiction when the other one was
@@ -314,7 +314,7 @@ def with_proof(account_sid: str, sid: str, work: Callable[[], _Result]) -> _Resu
     try:
         return work()
     except IntegrityError:
-        evict(account_sid, sid)
+        evict(account, sid)
     try:
         return work()
     except IntegrityError as error:
@@ -322,10 +322,14 @@ def with_proof(account_sid: str, sid: str, work: Callable[[], _Result]) -> _Resu
 
 
 @transaction.atomic
-def evict(account_sid: str, sid: str) -> None:
-    """Takes a SID from the attempt that holds it provisionally."""
-    owner = Attempt.objects.filter(account_sid=account_sid, sid=sid, provisional=True).first()
-    if owner is None:
+def evict(account: Account, sid: str) -> None:
+    """Takes a SID from the attempt that holds it provisionally, on the word of `account`.
+
+    Without effect on the attempts of somebody who has not the same auth token: what was verified by a token
+    proves nothing about an account of another one.
+    """
+    owner = Attempt.objects.filter(account_sid=account.account_sid, sid=sid, provisional=True).first()
+    if owner is None or not is_proven_alike(account, account_with(owner.account_id)):
         return
     attempt = lock(owner.pk)
     if attempt.sid == sid and attempt.provisional:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from postcall.config import config
 from postcall.followups.models import FollowUp, Reason
 from postcall.messages import twilio_client
+from postcall.messages.accounts import account_with, is_proven_alike, proven_alike
 from postcall.messages.claim import digest, put_off
 from postcall.messages.models import Attempt, DeliveryEvent, Message
 from postcall.messages.status import (
@@ -130,26 +131,37 @@ def _look(attempt: Attempt, listing: Listing, offset: timedelta) -> _Seen:
         and message.direction == "outbound-api"
         and (message.created_at is None or message.created_at >= since)
     ]
-    owned = _owned(attempt, [message.sid for message in recent] + attempt.candidates)
+    owned, claimed = _owned(attempt, [message.sid for message in recent] + attempt.candidates)
     unowned = sorted(
         (message for message in recent if message.sid not in owned),
         key=lambda message: (message.created_at or since, message.sid),
     )
-    ours = [message for message in unowned if _same_text(message.body, attempt.message.body)]
+    ours = [
+        message
+        for message in unowned
+        if message.sid not in claimed and _same_text(message.body, attempt.message.body)
+    ]
     awaited = _awaited(attempt)
     others = {message.sid for message in unowned if message not in ours and digest(message.body) not in awaited}
     return _Seen(ours[0] if ours else None, frozenset(others | (set(attempt.candidates) - owned)))
 
 
-def _owned(attempt: Attempt, sids: list[str]) -> set[str]:
+def _owned(attempt: Attempt, sids: list[str]) -> tuple[set[str], set[str]]:
+    """Which of the SIDs other attempts own, and which are claimed by somebody who named our account without its
+    auth token: those prove nothing, and are for the operator to look at."""
     owners = Attempt.objects.filter(account_sid=attempt.account_sid, sid__in=sids).exclude(pk=attempt.pk)
-    return set(owners.values_list("sid", flat=True))
+    owned: set[str] = set()
+    claimed: set[str] = set()
+    for sid, account_id in owners.values_list("sid", "account_id"):
+        (owned if is_proven_alike(attempt.account, account_with(account_id)) else claimed).add(sid)
+    return owned, claimed
 
 
 def _awaited(attempt: Attempt) -> set[str]:
     """The bodies of other texts to the number of which it is not known yet whether they were sent."""
     others = Attempt.objects.filter(
         account_sid=attempt.account_sid,
+        account__in=proven_alike(attempt.account),
         to=attempt.to,
         status__in=(Attempt.Status.SENDING, Attempt.Status.UNCONFIRMED),
         open=True,
