@@ -201,6 +201,8 @@ _ANY = (
     r"(?:any |any more |more |no more |a |an |the |that |those |these |your |this |such |another |further"
     r"|promotional |more of (?:your|those|these) )*"
 )
+# Not "don't stop texting me", "I get non-stop texts", "the bus stop texts".
+_TOLD = r"(?<!n't )(?<!not )(?<!ever )(?<!non-)(?<!non )(?<!bus )\b"
 _CONTACT = r"(?:contact(?:ing)?|bother(?:ing)?|message|messaging|text(?:ing)?|sms)"
 
 _EXPLICIT = _any_of(
@@ -219,9 +221,11 @@ _EXPLICIT = _any_of(
     r"|contact)(?:ing)?(?: or (?:call|message|email|e-mail))?(?: (?:me|us|this (?:number|phone)|my (?:number"
     r"|phone|cell)))\b",
     rf"\b{_NOT} (?:ever |please )*send(?:ing)?(?: (?:me|us))? {_ANY}{_TEXTS}\b",
-    rf"(?<!n't )(?<!not )\b(?:stop|quit|cease) (?:with )?(?:the |all |all the |these |those |your"
-    rf" )?{_CONTACT}\b(?!\s+(?:by"
+    rf"{_TOLD}(?:stop|quit|cease) (?:with )?(?:the |all |all the |these |those |your )?{_CONTACT}\b(?!\s+(?:by"
     r"|in)\b)",
+    rf"{_TOLD}(?<!you )(?<!they )(?:stop|quit|cease) (?:it )?(?:with )?(?:(?:all|of|any|the|these|those|this|your"
+    r"|more|annoying|marketing|promotional|automated|automatic) )*(?:texts|text messages|messages|sms(?:es)?)\b"
+    r"(?!\s+(?:by|in|from (?!you|your|this|here)|at|between)\b)",
     rf"(?<!n't )(?<!not )\b(?:stop|quit) sending(?: (?:me|us))? {_ANY}{_TEXTS}\b",
     r"\b(?:no more|no) (?:texts?|text messages?|texting|sms|marketing messages|promotional messages)\b(?:"
     r" please|,|\.|!|$| at all| ever| to)",
@@ -244,6 +248,8 @@ _EXPLICIT = _any_of(
     r"\bno quiero (?:recibir |que me (?:manden?|envien?|escriban?) )?(?:mas |ningun |sus |tus |esos |un |el "
     r"|los )*(?:mensajes?|textos?|sms)\b",
     r"\bno quiero que me (?:escriban?|texteen?|contacten?)\b",
+    r"\b(?:paren?|detengan?) (?:ya )?(?:con |de mandar |de enviar )?(?:todos )?(?:los|sus|esos|estos"
+    r"|tantos) (?:mensajes|mensajitos|textos|sms)\b",
     r"\bdej(?:e|en|a|es) de (?:mandarme|enviarme|escribirme|textearme|molestarme|contactarme)\b",
     r"\b(?:quit|saqu|elimin|borr)(?:e|u?e|a)n?me de (?:su|la|esa|tu|todas) (?:\w+ )?listas?\b",
     r"\b(?:borre|elimine|quite)n? mi numero\b",
