@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from postcall.actions.bindings import BINDINGS
+from postcall.actions.bindings import BINDINGS, Named
 from postcall.followups.compose import Composed, compose
+from postcall.followups.compose import fill as filled_in
 from postcall.followups.facts import CallFacts
 from postcall.followups.safety import danger_in
 from postcall.followups.snapshot import AgentAsItWas
+from postcall.followups.values import Missing
 from postcall.judge.verdicts import Answer
 
 AGENT = AgentAsItWas(name="Front desk", business_name="Northgate", timezone="America/Los_Angeles", locale="en-US")
@@ -93,6 +96,27 @@ def test_it_takes_nothing_for_nothing(value: Any, namespace: str) -> None:
 def test_it_falls_back(value: Any) -> None:
     found = collected(value, fallback="there")
     assert (found.body, found.inputs["x"].source) == ("there", "fallback")
+
+
+@pytest.mark.parametrize("fallback", ["\u200b", "null", "***", "<name>"])
+def test_it_takes_a_fallback_that_says_nothing_for_none(fallback: str) -> None:
+    binding = Named.model_construct(from_="collected", name="v", fallback=fallback, format=None, allow=[])
+    assert isinstance(filled_in(binding, call(collected={}), AGENT, None), Missing)
+
+
+@pytest.mark.parametrize("fallback", ["\u200b", " ", "null", "n/a", "[REDACTED]"])
+def test_it_lets_nobody_save_a_fallback_that_says_nothing(fallback: str) -> None:
+    with pytest.raises(ValidationError, match="something to send"):
+        BINDINGS.validate_python({"x": {"from": "collected", "name": "v", "fallback": fallback}})
+
+
+@pytest.mark.parametrize(
+    ("message", "body"),
+    [("At <x>.", "At 10:30 a.m."), ("At <x>, then.", "At 10:30 a.m., then."), ("At <x>...", "At 10:30 a.m....")],
+)
+def test_it_ends_a_sentence_with_one_full_stop(message: str, body: str) -> None:
+    bound = BINDINGS.validate_python({"x": {"from": "fixed", "value": "10:30 a.m."}})
+    assert compose(message, bound, call(), AGENT, {}).body == body
 
 
 def test_it_falls_back_where_a_format_cannot_read_the_value() -> None:

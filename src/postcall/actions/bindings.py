@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
+from postcall.calls.words import is_redacted, says_nothing
 from postcall.sources.ended_call import storable
 
 Format = Literal["date", "time", "datetime", "number", "money"]
@@ -50,6 +51,13 @@ class _Found(_Shape):
         default_factory=list,
         description="What a value out of the call may hold beside plain words; else the follow-up is held.",
     )
+
+    @field_validator("fallback")
+    @classmethod
+    def _says_something(cls, value: str | None) -> str | None:
+        if value is not None and (says_nothing(value) or is_redacted(value)):
+            raise ValueError("a fallback has to be something to send; leave it out to send nothing")
+        return value
 
 
 class System(_Found):

@@ -38,7 +38,7 @@ class Filled:
 class Composed:
     """A message filled in as far as it goes. `body` is empty where something is missing.
 
-    `missing` and `unsafe` say by input name why;
+    `missing` says by input why it has no value, `unsafe` why its value may not be sent unseen.
     """
 
     body: str = ""
@@ -83,10 +83,15 @@ def compose(
             unsafe[name] = danger
     if missing:
         return Composed("", inputs, missing, unsafe)
-    body = PLACEHOLDER.sub(lambda found: inputs[found[1]].value, message)
+    body = PLACEHOLDER.sub(lambda found: _in_place(inputs[found[1]].value, message[found.end() :]), message)
     if not unsafe and (left := UNFILLED.search(body)):
         return Composed("", inputs, {left[0]: "would go out as it stands; write placeholders as <name>"}, unsafe)
     return Composed(body, inputs, missing, unsafe)
+
+
+def _in_place(value: str, rest: str) -> str:
+    """The value without its last full stop where the message goes on with one: "at 10:30 a.m.", not "a.m..\"."""
+    return value[:-1] if value.endswith(".") and rest[:1] == "." != rest[1:2] else value
 
 
 def fill(binding: Binding, call: CallFacts, agent: AgentAsItWas, answer: Answer | None) -> Filled | Missing:
@@ -98,7 +103,8 @@ def fill(binding: Binding, call: CallFacts, agent: AgentAsItWas, answer: Answer 
     text = _as_sent(binding, value, call, agent)
     if not isinstance(text, Missing):
         return Filled(text, binding.from_, answer.turn if isinstance(binding, Ask) and answer else None)
-    return Filled(binding.fallback, "fallback") if binding.fallback and binding.fallback.strip() else text
+    fallback = as_text(binding.fallback)
+    return text if isinstance(fallback, Missing) else Filled(fallback, "fallback")
 
 
 def _value(

@@ -8,11 +8,12 @@ from typing import Final
 
 from postcall.actions.models import Revision
 from postcall.calls.numbers import e164
+from postcall.calls.words import is_redacted
 from postcall.followups.facts import CallFacts
 from postcall.followups.models import Reason
 from postcall.followups.rules import first_broken
 from postcall.followups.snapshot import Snapshot
-from postcall.followups.values import is_nothing, is_redacted
+from postcall.followups.values import is_nothing
 from postcall.judge import guards
 
 # How platforms say, in the words of their end reason, that nobody was reached; its separators are made spaces.

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from postcall.actions.message import NAME
+from postcall.calls.words import is_redacted, says_nothing, visible
 
-# What programs and models write where they mean "nothing".
-_NOTHING: Final = frozenset(
-    {"none", "null", "undefined", "nil", "<null>", "[null]", "(null)", "n/a", "#n/a", "not provided",
-     "not available",
-     "not specified", "not mentioned", "not given", "not applicable", "unknown", "unspecified", "tbd", "tba",
-     "-", "--", "---", "–", "—", "...", "…", "?"}
-)  # fmt: skip
-# "Nan" is a name; these spellings are a program's.
-_NOT_A_NUMBER: Final = frozenset({"NaN", "nan", "NAN"})
 UNFILLED: Final = re.compile(
     rf"<{NAME}>|\{{\{{\s*[A-Za-z][\w.]*\s*\}}\}}|\{{\s*{NAME}\s*\}}|\$\{{\s*[A-Za-z][\w.]*\s*\}}"
-)
-_REDACTED: Final = re.compile(
-    r"[*•█xX#_.\-\s()+\d]*[*•█]{2,}[*•█xX#_.\-\s()+\d]*|[xX]{4,}\d*|[\[<({]\W*\w*?(?:redacted|removed|masked|hidden|pii)\w*\W*[\])>}]",
-    re.IGNORECASE,
 )
 # What platforms lay beside a collected value; a mapping of these is that value and not an object of the operator's.
 _META: Final = frozenset(
@@ -87,30 +74,7 @@ def is_nothing(value: Any) -> bool:
         return True
     if isinstance(value, Mapping | list):
         return not value
-    if not isinstance(value, str):
-        return False
-    text = visible(value)
-    return not text or text in _NOT_A_NUMBER or " ".join(text.lower().split()) in _NOTHING
-
-
-def visible(text: str) -> str:
-    """`text` without its invisible edges: white space, and characters of no width."""
-    start, end = 0, len(text)
-    while start < end and _invisible(text[start]):
-        start += 1
-    while end > start and _invisible(text[end - 1]):
-        end -= 1
-    return text[start:end]
-
-
-def _invisible(letter: str) -> bool:
-    # Variation selectors and the joiner belong to an emoji that they end; alone they are nothing either.
-    return letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf", "Zs", "Zl", "Zp") or letter == "\u2800"
-
-
-def is_redacted(text: str) -> bool:
-    """Whether a platform blacked the value out: `***`, `+1******1234`, `[REDACTED]`."""
-    return bool(_REDACTED.fullmatch(text.strip()))
+    return isinstance(value, str) and says_nothing(value)
 
 
 def as_text(value: Any) -> str | Missing:
