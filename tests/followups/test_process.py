@@ -8,12 +8,15 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pydantic import ValidationError
 
 from postcall.calls.models import Call
 from postcall.followups.facts import facts_of_ended
 from postcall.followups.handing import Draft
 from postcall.followups.models import FollowUp, OptOut
+from postcall.followups.optouts import opt_in
 from postcall.followups.process import MAX_FAILURES, process, set_aside
+from postcall.followups.review import rejudge
 from postcall.followups.snapshot import agent_as_it_is
 from postcall.followups.trial import try_out
 from postcall.judge.verdicts import Evidence, JudgeFailed
@@ -277,6 +280,31 @@ def test_it_sets_a_call_aside_that_kills_its_workers(clinic: Clinic) -> None:
     assert Call.objects.get().status == "done"
 
 
+def test_it_sets_a_call_aside_whose_attachment_cannot_be_read(clinic: Clinic) -> None:
+    clinic.attach("Hi <x>.", inputs={"x": {"from": "nowhere"}})
+    call = clinic.call()
+    with pytest.raises(ValidationError):
+        process(call, KnowingJudge(), clinic.messaging)
+    set_aside(call)
+    assert (only(clinic).reason, Call.objects.get().status) == ("set_aside", "done")
+
+
+def test_it_sets_a_call_aside_whose_stored_follow_ups_cannot_be_read(clinic: Clinic) -> None:
+    clinic.attach("Booked.", BOOKED)
+    process(clinic.call(), KnowingJudge(failures=[JudgeFailed("busy", retry=True)]), clinic.messaging)
+    FollowUp.objects.update(snapshot={"mode": "?"})
+    Call.objects.update(due_at=timezone.now())
+    set_aside(clinic.take())
+    assert (only(clinic).reason, Call.objects.get().status) == ("set_aside", "done")
+
+
+def test_it_ends_a_call_that_is_set_aside_even_where_no_follow_up_can_be_made(clinic: Clinic) -> None:
+    clinic.attach("Booked.").action.__class__.objects.update(revision=None)
+    set_aside(clinic.call())
+    assert not FollowUp.objects.exists()
+    assert Call.objects.get().status == "done"
+
+
 # Said against being texted.
 
 
@@ -313,11 +341,44 @@ def test_it_still_texts_somebody_else_whose_number_the_operator_set(clinic: Clin
     assert draft(clinic).to == "+14155550180"
 
 
-def test_it_hears_an_objection_that_only_the_model_understood(clinic: Clinic) -> None:
+@pytest.mark.parametrize(
+    "attachment", [{"mode": "off"}, {"only_if": [{"from": "collected", "name": "n", "is": "present"}]}]
+)
+def test_it_keeps_the_opt_out_where_nothing_would_have_been_sent(
+    clinic: Clinic, attachment: dict[str, object]
+) -> None:
+    clinic.attach("Thank you.", **attachment)
+    assert decided(clinic, transcript=NO_TEXTS).reason in ("attachment_off", "rule_not_met")
+    assert OptOut.objects.get().number == CUSTOMER
+
+
+def test_it_asks_no_judge_about_a_customer_who_wants_no_texts(clinic: Clinic) -> None:
     clinic.attach("Booked.", BOOKED)
-    words = [*NO_TEXTS[:1], {"role": "customer", "text": "Ja, aber schreiben Sie mir bitte nicht."}]
-    judge = KnowingJudge(objection=Evidence(2, "schreiben Sie mir bitte nicht"))
-    assert decided(clinic, judge, transcript=words).reason == "asked_not_to_be_texted"
+    process(clinic.call(transcript=NO_TEXTS), NoJudge(), clinic.messaging)  # type: ignore[arg-type]  # it must never be asked
+    assert (only(clinic).outcome, only(clinic).reason) == ("skipped", "asked_not_to_be_texted")
+
+
+GERMAN = [*NO_TEXTS[:1], {"role": "customer", "text": "Ja, aber schreiben Sie mir bitte nicht."}]
+HEARD = Evidence(2, "schreiben Sie mir bitte nicht")
+
+
+@pytest.mark.parametrize("result", ["met", "not_met", "unclear"])
+def test_it_hears_an_objection_that_only_the_model_understood(clinic: Clinic, result: str) -> None:
+    clinic.attach("Booked.", BOOKED)
+    row = decided(clinic, KnowingJudge({BOOKED: result}, objection=HEARD), transcript=GERMAN)
+    assert (row.outcome, row.reason) == ("skipped", "asked_not_to_be_texted")
+    out = OptOut.objects.get()
+    assert (out.number, out.origin, out.quote) == (CUSTOMER, "said", HEARD.quote)
+
+
+def test_it_records_no_opt_out_anew_that_somebody_took_back(clinic: Clinic) -> None:
+    clinic.attach("Booked.", BOOKED)
+    decided(clinic, KnowingJudge(objection=HEARD), transcript=GERMAN)
+    opt_in(clinic.workspace.pk, CUSTOMER, OptOut.Origin.OPERATOR.value)
+    FollowUp.objects.update(reason="condition_unclear")
+    rejudge(Call.objects.get())
+    process(clinic.take(), KnowingJudge(objection=HEARD), clinic.messaging)
+    assert not OptOut.objects.filter(ended_at=None).exists()
 
 
 def test_it_takes_no_objection_from_the_agent(clinic: Clinic) -> None:

@@ -56,7 +56,8 @@ class Matter:
 
 
 def decide(matter: Matter, policy: Policy, sender: Callable[[], Sender | None]) -> Decision:
-    """Condition, objection, message, sending rules, mode: the first that stands in the way names the reason.
+    """Veto, condition, suspected objection, message, sending rules, mode: the first that stands in the way names
+    the reason.
 
     `policy` and `sender` are asked only where it matters. In shadow nothing is ever held or sent: it shows what
     live would have come to.
@@ -68,7 +69,7 @@ def decide(matter: Matter, policy: Policy, sender: Callable[[], Sender | None]) 
 
 
 def _decide(matter: Matter, policy: Policy, sender: Callable[[], Sender | None]) -> Decision:
-    stopped = _by_condition(matter) or _by_objection(matter) or _by_message(matter)
+    stopped = by_veto(matter.objection) or _by_condition(matter) or _by_suspicion(matter) or _by_message(matter)
     if stopped:
         return stopped
     verdict = policy()
@@ -118,14 +119,22 @@ def _with_gaps(reason: str, composed: Composed) -> str:
     return f"{reason} {in_words(composed.missing)}".strip() if composed.missing else reason
 
 
-def _by_objection(matter: Matter) -> Decision | None:
-    objection = matter.objection
-    if objection is None:
+def by_veto(objection: Objection | None) -> Decision | None:
+    """What an explicit objection comes to, whatever else is said of the call."""
+    if objection is None or not objection.explicit:
         return None
-    said = f"“{objection.evidence.quote}” (turn {objection.evidence.turn})."
-    if objection.explicit:
-        return Decision(SKIPPED, Reason.ASKED_NOT_TO_BE_TEXTED, f"The customer said {said}")
-    return Decision(HELD, Reason.ASKED_NOT_TO_BE_TEXTED, f"The customer may not want a text; they said {said}")
+    return Decision(SKIPPED, Reason.ASKED_NOT_TO_BE_TEXTED, f"The customer said {_said(objection)}")
+
+
+def _by_suspicion(matter: Matter) -> Decision | None:
+    if matter.objection is None:
+        return None
+    detail = f"The customer may not want a text; they said {_said(matter.objection)}"
+    return Decision(HELD, Reason.ASKED_NOT_TO_BE_TEXTED, detail)
+
+
+def _said(objection: Objection) -> str:
+    return f"“{objection.evidence.quote}” (turn {objection.evidence.turn})."
 
 
 def _by_message(matter: Matter) -> Decision | None:

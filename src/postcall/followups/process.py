@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,19 +18,21 @@ from postcall.agents.models import Agent
 from postcall.calls.models import Call
 from postcall.followups import policy
 from postcall.followups.compose import Composed, compose
-from postcall.followups.deciding import HELD, MESSAGE, SKIPPED, Decision, Matter, Objection, decide
+from postcall.followups.deciding import HELD, MESSAGE, SKIPPED, Decision, Matter, Objection, by_veto, decide
 from postcall.followups.facts import CallFacts, facts_of
 from postcall.followups.gate import Contact, Stopped, contact_of, gate
 from postcall.followups.handing import Draft, Messaging, Sender, SendingFacts
 from postcall.followups.models import FollowUp, OptOut, Reason
 from postcall.followups.optouts import opt_out
 from postcall.followups.policy import Go, Refused, Wait
-from postcall.followups.snapshot import Snapshot, agent_as_it_is, snapshot_of
+from postcall.followups.snapshot import Snapshot, agent_as_it_is, as_written, snapshot_of
 from postcall.judge import guards, quotes, verdicts
 from postcall.judge.verdicts import Answer, Case, Condition, Judge, JudgeFailed, Judgement, Usage, Verdict
 from postcall.work.leases import lock_held, settle
 from postcall.work.rows import find
 from postcall.workspaces.models import Workspace
+
+log = logging.getLogger(__name__)
 
 # After which waits a judge that failed is asked again; when they are used up, the follow-ups are held.
 RETRY_AFTER: Final = (timedelta(seconds=10), timedelta(seconds=45), timedelta(minutes=3), timedelta(minutes=10))
@@ -86,6 +89,7 @@ def process(call: Call, judge: Judge, messaging: Messaging) -> list[FollowUp]:
             settle(call, status=Call.Status.UNASSIGNED)
             return []
         desk = _Desk.open(call, messaging)
+        desk.record_what_was_heard()
         pending = desk.decide_without_judge()
         if not pending:
             return desk.close()
@@ -102,20 +106,37 @@ def process(call: Call, judge: Judge, messaging: Messaging) -> list[FollowUp]:
 
 
 def set_aside(call: Call, detail: str = "Deciding about this call broke off again and again.") -> None:
-    """Ends a call that kills its worker: what is undecided about it is held as `set_aside`, in few plain steps.
+    """Ends a call that kills its worker: what is undecided about it is held as `set_aside`, in few plain steps that
+    read nothing of what may be the cause: neither the call's content nor what was stored about it.
 
     Raises LostLease when another worker has the call by now.
     """
     with transaction.atomic():
         lock_held(call)
         now = timezone.now()
-        if call.agent_id is not None:
-            items, _ = _items(call, _agent_of(call), now)
-            FollowUp.objects.bulk_create([item.row for item in items if item.is_new], ignore_conflicts=True)
+        if call.agent_id is not None and call.processed_at is None:
+            _make_unread(call, now)
         FollowUp.objects.filter(call=call, outcome=FollowUp.Outcome.PENDING).update(
             outcome=HELD, reason=Reason.SET_ASIDE, detail=detail, decided_at=now, updated_at=now
         )
         settle(call, status=Call.Status.DONE, processed_at=now)
+
+
+def _make_unread(call: Call, now: datetime) -> None:
+    """Makes the call's follow-ups where it has none yet, and without them ends it all the same."""
+    try:
+        with transaction.atomic():
+            if FollowUp.objects.filter(call=call).exists():
+                return
+            agent = _agent_of(call)
+            then = agent_as_it_is(agent)
+            rows = [
+                _new_row(call, agent, attachment, as_written(attachment, then), now)
+                for attachment in _attachments(agent)
+            ]
+            FollowUp.objects.bulk_create(rows, ignore_conflicts=True)
+    except Exception:
+        log.exception("call %s is set aside without follow-ups: they cannot be made either", call.pk)
 
 
 def _mark_processing(call: Call) -> None:
@@ -151,8 +172,8 @@ def _agent_of(call: Call) -> Agent:
     return agent
 
 
-def _items(call: Call, agent: Agent, now: datetime) -> tuple[list[_Item], bool]:
-    """The undecided follow-ups, and whether the call has any at all.
+def _items(call: Call, agent: Agent, now: datetime) -> list[_Item]:
+    """The undecided follow-ups.
 
     The first processing makes all there will ever be; a later one finds what is pending, and on new content what
     may be reopened.
@@ -160,15 +181,18 @@ def _items(call: Call, agent: Agent, now: datetime) -> tuple[list[_Item], bool]:
     # A call taken for the first time has none yet: not worth a query.
     rows = [] if call.generation == 1 else _existing(call)
     if rows or call.processed_at is not None:
-        return [_item(row) for row in rows if _is_open(row, call)], bool(rows)
-    attachments = Attachment.objects.filter(agent=agent, deleted_at=None, action__deleted_at=None)
+        return [_item(row) for row in rows if _is_open(row, call)]
     then = agent_as_it_is(agent)
-    new = [
-        _new_item(call, agent, attachment, snapshot_of(attachment, then), now)
-        for attachment in attachments.select_related("action__revision").order_by("id")
-        if agent.deleted_at is None
+    return [
+        _new_item(call, agent, attachment, snapshot_of(attachment, then), now) for attachment in _attachments(agent)
     ]
-    return new, bool(new)
+
+
+def _attachments(agent: Agent) -> Iterable[Attachment]:
+    if agent.deleted_at is not None:
+        return []
+    attachments = Attachment.objects.filter(agent=agent, deleted_at=None, action__deleted_at=None)
+    return attachments.select_related("action__revision").order_by("id")
 
 
 def _existing(call: Call) -> list[FollowUp]:
@@ -187,18 +211,22 @@ def _item(row: FollowUp) -> _Item:
 
 
 def _new_item(call: Call, agent: Agent, attachment: Attachment, snapshot: Snapshot, now: datetime) -> _Item:
+    row = _new_row(call, agent, attachment, snapshot.as_json(), now)
+    return _Item(row, snapshot, row.revision, is_new=True)
+
+
+def _new_row(call: Call, agent: Agent, attachment: Attachment, snapshot: dict[str, Any], now: datetime) -> FollowUp:
     revision = attachment.action.revision
     assert revision is not None
-    row = FollowUp(
+    return FollowUp(
         workspace_id=agent.workspace_id,
         call=call,
         action=attachment.action,
         revision=revision,
         attachment=attachment,
-        snapshot=snapshot.as_json(),
+        snapshot=snapshot,
         created_at=now,
     )
-    return _Item(row, snapshot, revision, is_new=True)
 
 
 # Deciding.
@@ -226,17 +254,16 @@ class _Desk:
     @classmethod
     def open(cls, call: Call, messaging: Messaging) -> _Desk:
         agent, now = _agent_of(call), timezone.now()
-        items, _ = _items(call, agent, now)
-        return cls(call, agent, items, messaging, now)
+        return cls(call, agent, _items(call, agent, now), messaging, now)
 
     def _heard(self) -> Objection | None:
-        if self.contact.stopped or not self.contact.customer:
+        if not self.contact.customer:
             return None
         found = guards.asked_not_to_be_texted(self.facts.turns)
         return Objection(found[0] == "explicit", found[1]) if found else None
 
     def decide_without_judge(self) -> list[_Item]:
-        """Decides what the gate stops and what always goes out; returns the rest."""
+        """Decides what the gate or the customer's own words stop and what always goes out; returns the rest."""
         pending: list[_Item] = []
         always: list[_Item] = []
         for item in self.items:
@@ -245,10 +272,11 @@ class _Desk:
                 self._settle(item, Decision(SKIPPED, passed.reason, passed.detail), None, Composed(), "")
                 continue
             self._recipients[item.id] = passed
+            if vetoed := by_veto(self._objection_to(passed, self.heard)):
+                self._settle(item, vetoed, None, Composed(), passed)
+                continue
             (pending if item.needs_judge else always).append(item)
         self._reopened = [self._reopen(item) for item in pending if item.row.outcome != FollowUp.Outcome.PENDING]
-        if pending or always:
-            self._record_objection()
         for item in always:
             self._decide(item, None, {}, self.heard)
         return pending
@@ -264,6 +292,7 @@ class _Desk:
         objection = self.heard
         if judgement.objection and not (objection and objection.explicit):
             objection = Objection(True, judgement.objection)
+            self._record_once(objection)
         usage = judgement.usage
         for item in pending:
             verdict = None if item.revision.always else judgement.verdicts[item.id]
@@ -289,17 +318,24 @@ class _Desk:
         self._reopened = []
         self.items = []
 
-    def _record_objection(self) -> None:
+    def record_what_was_heard(self) -> None:
+        """Keeps an explicit objection as an opt-out, whether or not this call could have sent anything."""
         # Once a report of the call: an operator who took it back keeps the last word when it is judged again.
-        if not self.heard or not self.heard.explicit or self.call.status != Call.Status.RECEIVED:
-            return
-        opt_out(
-            self.agent.workspace_id,
-            self.contact.customer,
-            OptOut.Origin.SAID.value,
-            quote=self.heard.evidence.quote,
-            call=self.call,
-        )
+        if self.heard and self.heard.explicit and self.call.status == Call.Status.RECEIVED:
+            self._opt_out(self.heard)
+
+    def _record_once(self, objection: Objection) -> None:
+        """What the judge heard, unless this call's objection was kept before: somebody may have taken it back."""
+        if self.contact.customer and not OptOut.objects.filter(call=self.call, origin=OptOut.Origin.SAID).exists():
+            self._opt_out(objection)
+
+    def _opt_out(self, objection: Objection) -> None:
+        number, quote = self.contact.customer, objection.evidence.quote
+        opt_out(self.agent.workspace_id, number, OptOut.Origin.SAID.value, quote=quote, call=self.call)
+
+    def _objection_to(self, recipient: str, objection: Objection | None) -> Objection | None:
+        # What the customer asked for is about the customer's number, not about the driver on duty.
+        return objection if recipient == self.contact.customer else None
 
     def _composed(self, item: _Item, answers: Mapping[str, Answer]) -> Composed:
         return compose(item.revision.message, item.snapshot.inputs, self.facts, item.snapshot.agent, answers)
@@ -316,8 +352,7 @@ class _Desk:
             recipient=to,
             verdict=verdict,
             composed=composed,
-            # What the customer asked for is about the customer's number, not about the driver on duty.
-            objection=objection if to == self.contact.customer else None,
+            objection=self._objection_to(to, objection),
             workspace=self.agent.workspace,
             now=self.now,
         )

@@ -80,13 +80,16 @@ def agent_as_it_is(agent: Agent) -> AgentAsItWas:
 
 def snapshot_of(attachment: Attachment, agent: AgentAsItWas) -> Snapshot:
     """What `attachment` says now."""
-    return Snapshot.model_validate(
-        {
-            "mode": attachment.mode,
-            "on_unclear": attachment.on_unclear,
-            "recipient_override": attachment.recipient_override,
-            "only_if": attachment.only_if,
-            "inputs": attachment.inputs,
-            "agent": agent,
-        }
-    )
+    return Snapshot.model_validate(as_written(attachment, agent))
+
+
+def as_written(attachment: Attachment, agent: AgentAsItWas) -> dict[str, Any]:
+    """What `attachment` says now, as JSON that nobody has looked at."""
+    return {
+        "mode": attachment.mode,
+        "on_unclear": attachment.on_unclear,
+        "recipient_override": attachment.recipient_override,
+        "only_if": attachment.only_if,
+        "inputs": attachment.inputs,
+        "agent": agent.model_dump(),
+    }
