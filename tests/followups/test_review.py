@@ -107,6 +107,39 @@ def test_it_approves_nothing_that_went_stale(clinic: Clinic) -> None:
     assert refused(row, clinic) == "expired"
 
 
+def test_it_counts_the_time_to_send_from_the_decision(clinic: Clinic) -> None:
+    row = held(clinic, send_within_s=600)
+    decided_at = timezone.now() - timedelta(seconds=500)
+    FollowUp.objects.update(decided_at=decided_at)
+    approve(row, clinic.messaging)
+    ((_, draft),) = clinic.messaging.drafts
+    assert draft.valid_until == decided_at + timedelta(seconds=600)
+
+
+def test_it_counts_the_time_to_send_from_the_approval_where_the_judge_had_failed(clinic: Clinic) -> None:
+    row = held(clinic, send_within_s=600)
+    FollowUp.objects.update(reason="judge_failed", decided_at=timezone.now() - timedelta(days=1))
+    approve(row, clinic.messaging)
+    ((_, draft),) = clinic.messaging.drafts
+    assert draft.valid_until > timezone.now() + timedelta(seconds=500)
+
+
+def test_it_says_that_an_operator_asked_for_the_text(clinic: Clinic) -> None:
+    approve(held(clinic), clinic.messaging)
+    ((_, draft),) = clinic.messaging.drafts
+    assert draft.by == "operator"
+
+
+def test_it_approves_and_judges_nothing_that_is_forgotten(clinic: Clinic) -> None:
+    row = held(clinic)
+    FollowUp.objects.update(body="", reason="condition_unclear")
+    Call.objects.update(forgotten_at=timezone.now())
+    assert refused(row, clinic, "See you on Thursday.") == "forgotten"
+    with pytest.raises(NotPossible, match="forgotten"):
+        rejudge(Call.objects.get())
+    assert FollowUp.objects.get().outcome == "held"
+
+
 def test_it_expires_what_nobody_decided_about(clinic: Clinic) -> None:
     row = held(clinic, send_within_s=600)
     assert expire_held() == 0

@@ -85,13 +85,18 @@ def _decide(matter: Matter, policy: Policy, sender: Callable[[], Sender | None])
     return sendable(matter, verdict, matter.composed.body, sender())
 
 
-def sendable(matter: Matter, allowed: Go | Wait, body: str, sender: Sender | None) -> Decision:
-    """The draft, or why there is none although the rules allow it; also what an approval comes to."""
+def sendable(
+    matter: Matter, allowed: Go | Wait, body: str, sender: Sender | None, *, since: datetime | None = None
+) -> Decision:
+    """The draft, or why there is none although the rules allow it; also what an approval comes to.
+
+    `since` is from when the action's time to send is counted; default: now.
+    """
     if sender is None:
         detail = "No Twilio account is set up for this workspace."
         return Decision(HELD, Reason.MESSAGING_NOT_CONFIGURED, detail)
     not_before = allowed.until if isinstance(allowed, Wait) else matter.now
-    last = matter.now + timedelta(seconds=matter.revision.send_within_s)
+    last = (since or matter.now) + timedelta(seconds=matter.revision.send_within_s)
     if not_before > last:
         return Decision(SKIPPED, Reason.EXPIRED, _too_late(not_before, matter.revision.send_within_s))
     valid_until = min(not_before + timedelta(seconds=matter.workspace.valid_for_s), last)

@@ -23,13 +23,18 @@ class Sender:
 
 @dataclass(frozen=True)
 class Draft:
-    """A text that may go out: to whom, from whom, not before when, and until when it still makes sense."""
+    """A text that may go out: to whom, from whom, not before when, and until when it still makes sense.
+
+    `by` is who asked for it: "postcall" by itself, or an "operator", whose word the attachment's switch does not
+    take back.
+    """
 
     to: str
     sender: Sender
     body: str
     not_before: datetime
     valid_until: datetime
+    by: str = "postcall"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -27,11 +28,14 @@ REJUDGEABLE: Final = (
     Reason.JUDGE_FAILED, Reason.CONDITION_UNCLEAR, Reason.CONDITION_NOT_MET, Reason.MISSING_INPUT, Reason.SET_ASIDE,
 )  # fmt: skip
 
+# Held for want of a decision: it can still be judged, so it does not go stale.
+UNDECIDED: Final = (Reason.JUDGE_FAILED, Reason.SET_ASIDE)
+
 
 class NotPossible(Exception):
     """It cannot be done, and nothing was changed. `code` is for programs (a reason of CONTRACT, or one of
-    `not_held`, `no_text`, `too_long`, `placeholder`, `no_verdict`, `in_progress`, `nothing_to_judge`), the text for
-    people."""
+    `not_held`, `no_text`, `too_long`, `placeholder`, `no_verdict`, `in_progress`, `nothing_to_judge`, `forgotten`),
+    the text for people."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -45,9 +49,11 @@ def approve(follow_up: FollowUp, messaging: Messaging, body: str | None = None) 
     Of two who approve at the same instant one does; the other gets NotPossible.
     """
     row = _held(follow_up)
+    if row.call.forgotten_at and not row.body:
+        raise NotPossible("forgotten", "What this text was about is forgotten: the call is past its retention.")
     text = _sendable_text(row.body if body is None else body)
     now = timezone.now()
-    _refuse_stale(row)
+    _refuse_stale(row, now)
     snapshot = Snapshot.model_validate(row.snapshot)
     agent, workspace = row.attachment.agent, row.workspace
     if not row.recipient:
@@ -64,13 +70,13 @@ def approve(follow_up: FollowUp, messaging: Messaging, body: str | None = None) 
         raise NotPossible(allowed.reason, allowed.detail)
     sender = messaging.sender_for(workspace, snapshot.agent.onto(agent), row.call)
     matter = Matter(snapshot, row.revision, row.recipient, None, Composed(text), None, workspace, now)
-    decision = sendable(matter, allowed, text, sender)
+    decision = sendable(matter, allowed, text, sender, since=_counted_from(row))
     if decision.draft is None:
         assert decision.reason is not None
         raise NotPossible(decision.reason.value, decision.detail)
     row.outcome, row.reason, row.detail, row.body = MESSAGE, "", "", text
     row.save(update_fields=["outcome", "reason", "detail", "body", "updated_at"])
-    messaging.hand_over(row, decision.draft)
+    messaging.hand_over(row, replace(decision.draft, by="operator"))
     return row
 
 
@@ -101,6 +107,8 @@ def rejudge(call: Call) -> int:
     locked = Call.objects.select_for_update().get(pk=call.pk)
     if locked.status in (Call.Status.RECEIVED, Call.Status.PROCESSING):
         raise NotPossible("in_progress", "This call is being decided just now.")
+    if locked.forgotten_at:
+        raise NotPossible("forgotten", "What was said in this call is forgotten: it is past its retention.")
     now = timezone.now()
     again = FollowUp.objects.filter(
         call=locked, reason__in=REJUDGEABLE, outcome__in=("held", "skipped"), message__isnull=True
@@ -125,7 +133,7 @@ def expire_held() -> int:
     now = timezone.now()
     within = ExpressionWrapper(F("revision__send_within_s") * timedelta(seconds=1), output_field=DurationField())
     stale = FollowUp.objects.filter(outcome=FollowUp.Outcome.HELD, message__isnull=True).exclude(
-        reason__in=(Reason.JUDGE_FAILED, Reason.SET_ASIDE)
+        reason__in=UNDECIDED
     )
     ids = list(stale.filter(decided_at__lt=now - within).values_list("pk", flat=True)[:1000])
     return FollowUp.objects.filter(pk__in=ids, outcome=FollowUp.Outcome.HELD).update(
@@ -158,10 +166,14 @@ def _sendable_text(body: str) -> str:
     return text
 
 
-def _refuse_stale(row: FollowUp) -> None:
-    if row.reason in (Reason.JUDGE_FAILED, Reason.SET_ASIDE) or row.decided_at is None:
-        return
-    if row.decided_at + timedelta(seconds=row.revision.send_within_s) < timezone.now():
+def _counted_from(row: FollowUp) -> datetime | None:
+    """From when the action's `send_within_s` is counted; None: from now, as nothing was decided about it yet."""
+    return None if row.reason in UNDECIDED else row.decided_at
+
+
+def _refuse_stale(row: FollowUp, now: datetime) -> None:
+    since = _counted_from(row)
+    if since is not None and since + timedelta(seconds=row.revision.send_within_s) < now:
         raise NotPossible(
             Reason.EXPIRED.value,
             f"This text had to leave within {row.revision.send_within_s} seconds of being decided about.",
