@@ -13,6 +13,7 @@ from postcall.messages import twilio_client
 from postcall.messages.accounts import lift_pause, use_own, use_sandbox
 from postcall.messages.claim import LEASE, claim
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, SendingAccount
+from postcall.messages.operator import resend
 from postcall.messages.send import Fence, hand_to_twilio, pause_before_next, record, send
 from postcall.messages.twilio_client import Refused
 from postcall.work.leases import LostLease, take
@@ -460,3 +461,7 @@ def test_a_text_that_kills_its_workers_is_set_aside(clinic: Clinic) -> None:
     assert (message.status, message.due_at) == ("failed", None)
     assert (message.follow_up.outcome, message.follow_up.reason) == ("held", "set_aside")
     assert DeliveryEvent.objects.get().status == "failed"
+    resend(message, "The worker is mended", by="Dana")
+    clinic.send()
+    assert FollowUp.objects.get().outcome == "message"
+    assert clinic.sandbox.creates == {(ANN, BODY): 1}

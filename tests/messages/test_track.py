@@ -8,11 +8,13 @@ import pytest
 from django.utils import timezone
 
 from postcall.config import config
+from postcall.followups.models import FollowUp
 from postcall.messages import twilio_client
 from postcall.messages.accounts import use_own
 from postcall.messages.claim import claim
 from postcall.messages.handing import TwilioMessaging
-from postcall.messages.models import Attempt, DeliveryEvent, Message
+from postcall.messages.models import Account, Attempt, DeliveryEvent, Message
+from postcall.messages.operator import cancel, resend
 from postcall.messages.send import Fence, hand_to_twilio, record
 from postcall.messages.track import set_aside, track
 from postcall.work.leases import LostLease, take
@@ -121,6 +123,66 @@ def test_a_list_that_failed_in_between_does_not_count(clinic: Clinic) -> None:
     clinic.polls_come_due()
     clinic.track()
     assert Attempt.objects.get().status == "absent"
+
+
+def left_to_the_operator(message: Message) -> bool:
+    message.refresh_from_db()
+    attempt = message.attempts.order_by("number").last()
+    assert attempt is not None
+    follow_up = FollowUp.objects.get(pk=message.follow_up_id)
+    return (attempt.open, attempt.due_at, follow_up.outcome, follow_up.reason) == (
+        False,
+        None,
+        "held",
+        "set_aside",
+    ) and bool(follow_up.detail)
+
+
+def test_it_gives_up_on_a_list_that_is_never_answered(clinic: Clinic) -> None:
+    message = ambiguous(clinic, "error_500_before")
+    clinic.sandbox.faults = {"list_error": 1}
+    Attempt.objects.update(started_at=timezone.now() - timedelta(days=3))
+    clinic.track()
+    assert left_to_the_operator(message)
+    assert message.status == "unconfirmed"
+    clinic.sandbox.faults = {}
+    resend(message, "Looked it up", by="Dana")
+    clinic.send()
+    assert clinic.sandbox.creates == {(ANN, BODY): 1}
+
+
+def test_it_gives_up_at_once_when_its_credentials_are_not_taken_any_more(clinic: Clinic) -> None:
+    message = ambiguous(clinic, "error_500_before")
+    Account.objects.update(api_key_sid="revoked", api_key_secret="x")
+    twilio_client.forget_clients()
+    clinic.track()
+    assert left_to_the_operator(message)
+
+
+def test_it_leaves_what_never_reached_twilio_to_the_operator(clinic: Clinic) -> None:
+    message = ambiguous(clinic, "error_500_before")
+    for _ in range(2):
+        clinic.track(CHECKS)
+        clinic.sandbox.fail_next("error_500_before")
+        clinic.send()
+    clinic.track(CHECKS)
+    assert left_to_the_operator(message)
+    assert message.status == "failed"
+    cancel(message, by="Dana")
+    follow_up = FollowUp.objects.get(pk=message.follow_up_id)
+    assert (follow_up.outcome, follow_up.reason) == ("skipped", "rejected")
+
+
+def test_it_leaves_what_was_not_sent_to_the_operator_where_the_workspace_says_so(clinic: Clinic) -> None:
+    clinic.workspace.unconfirmed = "hold"
+    clinic.workspace.save()
+    message = ambiguous(clinic, "error_500_before")
+    clinic.track(CHECKS)
+    assert left_to_the_operator(message)
+    attempt = message.attempts.get()
+    clinic.call_back(attempt, "SM" + "e" * 32, "sent")
+    follow_up = FollowUp.objects.get(pk=message.follow_up_id)
+    assert (follow_up.outcome, follow_up.reason) == ("message", "")
 
 
 def test_it_waits_longer_the_longer_the_list_cannot_be_read(clinic: Clinic) -> None:
@@ -477,7 +539,20 @@ def test_it_stops_polling_a_message_that_twilio_does_not_have_any_more(clinic: C
     clinic.polls_come_due()
     clinic.track()
     attempt = Attempt.objects.get()
-    assert (attempt.status, attempt.due_at) == ("accepted", None)
+    assert (attempt.status, attempt.due_at, attempt.open) == ("accepted", None, False)
+    assert attempt.ended_at
+
+
+def test_it_stops_polling_in_the_end_when_twilio_never_answers(clinic: Clinic) -> None:
+    clinic.message()
+    clinic.send()
+    clinic.sandbox.faults = {"fetch_error": 1}
+    Attempt.objects.update(started_at=timezone.now() - timedelta(days=3))
+    clinic.polls_come_due()
+    clinic.track()
+    attempt = Attempt.objects.get()
+    assert (attempt.due_at, attempt.open) == (None, False)
+    assert DeliveryEvent.objects.filter(detail__startswith="It is not asked about any more").exists()
 
 
 def test_a_poll_shows_why_a_text_did_not_arrive(clinic: Clinic) -> None:

@@ -81,15 +81,28 @@ def _check_rules(message: Message) -> None:
 
 @transaction.atomic
 def cancel(message: Message, by: str = "") -> Message:
-    """Stops a text that has not gone out yet. Raises NotPossible when it may have."""
+    """Stops a text that has not gone out yet, or leaves one be that was left to the operator. Raises NotPossible
+    when it is on its way, or may be."""
     fresh = _locked(message)
-    if fresh.status not in _WAITING:
-        raise NotPossible(f"This text is {fresh.status}; only one that waits can be canceled.")
     if fresh.attempts.filter(open=True).exists():
         raise NotPossible("It is not known yet whether this text was sent: Twilio is being asked.")
-    detail = f"Canceled by {by}." if by else "Canceled by an operator."
+    who = by or "an operator"
+    if fresh.status in _OVER and fresh.follow_up.outcome == FollowUp.Outcome.HELD:
+        _leave_be(fresh, f"Left as it is by {who}.")
+        return fresh
+    if fresh.status not in _WAITING:
+        raise NotPossible(f"This text is {fresh.status}; only one that waits can be canceled.")
+    detail = f"Canceled by {who}."
     drop(fresh, Reason.REJECTED, detail, DeliveryEvent.Origin.OPERATOR)
     return fresh
+
+
+def _leave_be(message: Message, detail: str) -> None:
+    """Its status stays: what is not known, or failed, is so whatever somebody decides."""
+    FollowUp.objects.filter(pk=message.follow_up_id).update(
+        outcome=FollowUp.Outcome.SKIPPED, reason=Reason.REJECTED, detail=detail, updated_at=timezone.now()
+    )
+    note(message, message.status, DeliveryEvent.Origin.OPERATOR, detail=detail)
 
 
 def _locked(message: Message) -> Message:

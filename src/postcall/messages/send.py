@@ -25,6 +25,7 @@ from postcall.messages.status import (
     News,
     hear,
     heed_error,
+    leave_to_operator,
     lock,
     next_poll,
     note,
@@ -283,11 +284,6 @@ def set_aside(message: Message) -> None:
     way."""
     lock_held(message)
     fresh = Message.objects.get(pk=message.pk)
-    FollowUp.objects.filter(pk=fresh.follow_up_id).update(
-        outcome=FollowUp.Outcome.HELD,
-        reason=Reason.SET_ASIDE,
-        detail="Sending it was begun again and again and never ended.",
-        updated_at=timezone.now(),
-    )
+    leave_to_operator(fresh, "Sending it was begun again and again and never ended.")
     put_off(fresh, None, status=Message.Status.FAILED)
     note(fresh, Message.Status.FAILED, DeliveryEvent.Origin.POSTCALL, detail="set aside: sending it never ended")

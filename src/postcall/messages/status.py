@@ -19,7 +19,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from postcall.config import config
-from postcall.followups.models import FollowUp, OptOut
+from postcall.followups.models import FollowUp, OptOut, Reason
 from postcall.followups.optouts import opt_out
 from postcall.ids import new_id
 from postcall.messages.accounts import account_with, is_proven_alike, pause
@@ -241,6 +241,14 @@ def has_nothing_new(attempt: Attempt, news: News) -> bool:
     if attempt.status in _UNHEARD:
         return False
     return told is None or _RANK[told] <= _RANK[attempt.status]
+
+
+def leave_to_operator(message: Message, detail: str) -> None:
+    """Nothing more is done about a text by itself: its follow-up waits for somebody to send it again or to leave
+    it (`operator.resend`, `operator.cancel`)."""
+    FollowUp.objects.filter(pk=message.follow_up_id).update(
+        outcome=FollowUp.Outcome.HELD, reason=Reason.SET_ASIDE, detail=detail, updated_at=timezone.now()
+    )
 
 
 def _it_did_go_out(message: Message) -> None:

@@ -22,6 +22,7 @@ from postcall.messages.status import (
     hear,
     heed_error,
     is_latest,
+    leave_to_operator,
     lock,
     next_poll,
     note,
@@ -41,7 +42,8 @@ SLACK: Final = timedelta(seconds=60)
 MOST_ABSENT: Final = 3
 # What Twilio puts before the texts of a trial account.
 TRIAL_PREFIX: Final = "Sent from your Twilio trial account - "
-_DAY: Final = timedelta(days=1)
+# After that an attempt is not asked about any more, whatever stood in the way of an answer.
+LONGEST: Final = timedelta(days=2)
 
 
 def track(attempt: Attempt) -> None:
@@ -113,10 +115,18 @@ def _find_out(attempt: Attempt) -> None:
 
 
 def _ask_again(attempt: Attempt, unread: Unread) -> None:
-    """While a list cannot be read, nothing is known and nothing is sent; patience grows with the attempt's age."""
+    """While a list cannot be read, nothing is known and nothing is sent; patience grows with the attempt's age,
+    and ends."""
     age = timezone.now() - attempt.started_at
     first = timedelta(seconds=config().reconcile_after[0])
     log.warning("Twilio's list cannot be read", attempt=str(attempt.pk), why=unread.why)
+    if unread.denied or age > LONGEST:
+        _give_up(
+            attempt,
+            f"Twilio's list could not be read ({unread.why}), so it is not known whether this text was sent. "
+            "Look in Twilio's console before sending it again.",
+        )
+        return
     pause = max(min(first, timedelta(seconds=30)), min(age / 4, timedelta(minutes=30)))
     write(attempt, due_at=timezone.now() + pause, lease_until=None, starts=0)
 
@@ -216,13 +226,12 @@ def _adopt(attempt: Attempt, found: RemoteMessage, offset: timedelta) -> None:
 
 def _give_up(attempt: Attempt, detail: str) -> None:
     """Leaves an unconfirmed attempt to the operator; a callback may still prove it."""
-    write(attempt, open=False, due_at=None, lease_until=None, ended_at=timezone.now(), error_message=detail)
-    note(
-        attempt,
-        Attempt.Status.UNCONFIRMED,
-        DeliveryEvent.Origin.POSTCALL,
-        detail=detail,
+    write(
+        attempt, open=False, due_at=None, lease_until=None, starts=0, ended_at=timezone.now(), error_message=detail
     )
+    note(attempt, Attempt.Status.UNCONFIRMED, DeliveryEvent.Origin.POSTCALL, detail=detail)
+    if is_latest(attempt):
+        leave_to_operator(attempt.message, detail)
 
 
 def _absent(attempt: Attempt) -> None:
@@ -239,10 +248,12 @@ def _absent(attempt: Attempt) -> None:
         return
     message = attempt.message
     if _times_absent(message) >= MOST_ABSENT:
-        words = f"It was tried {MOST_ABSENT} times, and none of them reached Twilio."
+        words = f"It was tried {MOST_ABSENT} times, and Twilio's lists show none of them."
+        leave_to_operator(message, words)
         _never_left(message, Message.Status.FAILED, words)
     elif attempt.workspace.unconfirmed == Workspace.WhenUnconfirmed.HOLD:
-        words = "It was not sent, and this workspace sends nothing again by itself."
+        words = "Twilio's lists show no such text, and this workspace sends nothing again by itself."
+        leave_to_operator(message, words)
         _never_left(message, Message.Status.UNCONFIRMED, words)
     elif message.valid_until <= now:
         _expire(message)
@@ -316,11 +327,12 @@ def _heed(attempt: Attempt, found: RemoteMessage) -> None:
 
 
 def _poll_failed(attempt: Attempt, unread: Unread) -> None:
-    if unread.gone or timezone.now() - attempt.started_at > 2 * _DAY:
-        log.info("no more polls", attempt=str(attempt.pk), why=unread.why)
-        write(attempt, due_at=None, lease_until=None, starts=0)
-        return
     age = timezone.now() - attempt.started_at
+    if unread.gone or unread.denied or age > LONGEST:
+        write(attempt, open=False, ended_at=timezone.now(), due_at=None, lease_until=None, starts=0)
+        detail = f"It is not asked about any more: {unread.why}"
+        note(attempt, attempt.status, DeliveryEvent.Origin.POSTCALL, detail=detail)
+        return
     pause = max(timedelta(seconds=30), min(age / 4, timedelta(hours=1)))
     write(attempt, due_at=timezone.now() + pause, lease_until=None, starts=0)
 

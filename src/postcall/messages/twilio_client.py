@@ -103,10 +103,12 @@ class Listing:
 
 @dataclass(frozen=True)
 class Unread:
-    """A question that was not answered. `gone`: Twilio has no such message (any more)."""
+    """A question that was not answered. `gone`: Twilio has no such message (any more). `denied`: it does not take
+    the account's credentials, which never change: asking again is useless."""
 
     why: str
     gone: bool = False
+    denied: bool = False
 
 
 class _Http(TwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
@@ -130,6 +132,11 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
     def headers(self) -> dict[str, str]:
         response = getattr(self._last, "response", None)
         return {} if response is None else response.headers or {}
+
+    @property
+    def status(self) -> int | None:
+        response = getattr(self._last, "response", None)
+        return None if response is None else response.status_code
 
 
 _clients: dict[tuple[UUID, str], Client] = {}
@@ -227,7 +234,10 @@ def _ask(account: Account, question: Callable[[Client], _Answer]) -> _Answer | U
         try:
             return question(client)
         except TwilioException as error:
-            return Unread(_said(error), gone=getattr(error, "status", None) == 404)
+            # Of a page of a list the SDK's exception carries the response as text alone.
+            status = getattr(error, "status", None) or client.http_client.status
+            why = _said(error) if hasattr(error, "status") else f"HTTP {status}"
+            return Unread(why, gone=status == 404, denied=status == 401)
         except (requests.RequestException, ValueError, TypeError, AttributeError, KeyError) as error:
             return Unread(_named(error))
 
