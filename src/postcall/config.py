@@ -7,7 +7,7 @@ import os
 import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -26,6 +26,10 @@ _SECRETS = (
 )
 # Model providers' keys are read by pydantic-ai itself; only their _FILE variants are ours.
 _PROVIDER_SECRETS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY")
+
+SHORTEST_SECRET_KEY: Final = 16
+# E.164, a short code, or an alphanumeric sender.
+_SENDER: Final = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 +_&-]{1,11}")
 
 
 class ConfigError(Exception):
@@ -93,6 +97,7 @@ class Config(BaseSettings):
     twilio_from_number: str | None = env("TWILIO_FROM_NUMBER")
     twilio_messaging_service_sid: str | None = env("TWILIO_MESSAGING_SERVICE_SID")
     twilio_api_url: str = env("TWILIO_API_URL", "https://api.twilio.com")
+    sandbox_url: str | None = env("POSTCALL_SANDBOX_URL")
 
     @classmethod
     def settings_customise_sources(
@@ -122,15 +127,47 @@ class Config(BaseSettings):
             ipaddress.ip_network(part, strict=False)
         return value
 
-    @field_validator("public_url", "twilio_api_url")
+    @field_validator("database_url")
+    @classmethod
+    def _database_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (wrong := _wrong_with_database(value.get_secret_value())):
+            raise ValueError(wrong)
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        keys = [part.strip() for part in value.get_secret_value().split(",") if part.strip()]
+        if not keys or any(len(key) < SHORTEST_SECRET_KEY for key in keys):
+            raise ValueError(
+                f"at least {SHORTEST_SECRET_KEY} characters a key: it signs sessions and encrypts what is stored"
+            )
+        return value
+
+    @field_validator("public_url", "twilio_api_url", "sandbox_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        if not _is_http_address(value):
             raise ValueError("an address such as https://postcall.example.org")
         return value.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).path:
+            raise ValueError("an address without a path, such as https://postcall.example.org")
+        return value
+
+    @field_validator("twilio_from_number")
+    @classmethod
+    def _sender(cls, value: str | None) -> str | None:
+        if value is not None and not _SENDER.fullmatch(value):
+            raise ValueError("a number such as +14155550100, a short code, or a sender name of up to 11 characters")
+        return value
 
     @field_validator("judge_model")
     @classmethod
@@ -164,9 +201,18 @@ class Config(BaseSettings):
             if any(given) and not all(given):
                 missing = there if given[0] else here
                 raise ValueError(f"{missing}: set it too; {here} and {there} belong together")
-        if self.twilio_account_sid and not (self.twilio_from_number or self.twilio_messaging_service_sid):
-            raise ValueError("TWILIO_FROM_NUMBER: set it or TWILIO_MESSAGING_SERVICE_SID, who the texts come from")
+        self._check_twilio()
         return self
+
+    def _check_twilio(self) -> None:
+        if self.twilio_account_sid is None:
+            for name in ("TWILIO_API_KEY_SID", "TWILIO_FROM_NUMBER", "TWILIO_MESSAGING_SERVICE_SID"):
+                if getattr(self, name.lower()) is not None:
+                    raise ValueError(f"TWILIO_ACCOUNT_SID: set it too; {name} means nothing without it")
+        elif not (self.twilio_from_number or self.twilio_messaging_service_sid):
+            raise ValueError("TWILIO_FROM_NUMBER: set it or TWILIO_MESSAGING_SERVICE_SID, who the texts come from")
+        elif self.twilio_from_number and self.twilio_messaging_service_sid:
+            raise ValueError("TWILIO_FROM_NUMBER: set it or TWILIO_MESSAGING_SERVICE_SID, not both")
 
     @property
     def base_url(self) -> str:
@@ -186,9 +232,41 @@ class Config(BaseSettings):
         return tuple(part.strip() for part in raw.split(",") if part.strip())
 
 
+def _is_http_address(value: str) -> bool:
+    """Whether it names a server, and nothing that does not belong into an address that others are told."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # read for its refusal
+    except ValueError:
+        return False
+    whole = parts.scheme in ("http", "https") and bool(parts.hostname)
+    return whole and "@" not in parts.netloc and not (parts.query or parts.fragment)
+
+
+def _wrong_with_database(url: str) -> str:
+    """What is wrong with a database's address, in words that repeat nothing of it; empty: nothing."""
+    unescaped = "in its user and password : / ? # [ ] @ % have to be percent-encoded, such as %40 for an at sign"
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgres", "postgresql") or not rest:
+        return "an address such as postgresql://user:password@host:5432/postcall"
+    if re.search(r"%(?![0-9A-Fa-f]{2})", rest) or re.search(r"\s", rest):
+        return unescaped
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return f"its port is no number up to 65535; or {unescaped}"
+    if port == 0:
+        return "its port is 0"
+    cut_short = "@" in parts.query and "@" not in parts.netloc
+    if parts.fragment or cut_short or parts.netloc.count("@") > 1 or "/" in parts.path[1:]:
+        return unescaped
+    return ""
+
+
 _KNOWN = {str(field.validation_alias) for field in Config.model_fields.values()}
 # Not settings of the service, but of the `postcall` processes among themselves.
-_INTERNAL = {"POSTCALL_SANDBOX_URL", "POSTCALL_EMBEDDED_DATA_DIR", "POSTCALL_PARENT_PIPE"}
+_INTERNAL = {"POSTCALL_EMBEDDED_DATA_DIR", "POSTCALL_PARENT_PIPE"}
 
 
 def _refuse_unknown() -> None:
