@@ -20,11 +20,19 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        sys.exit(fail(refused_by_the_system(error)).exit_code)
     except Exception as error:
         if _database_refused(error):
-            text = f"the database does not answer: {str(error).strip().splitlines()[0]}"
-            sys.exit(fail(f"{text}. Check DATABASE_URL; `postcall check` says more").exit_code)
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            text = f"the database does not answer: {said[0]}. Check DATABASE_URL; `postcall check` says more"
+            sys.exit(fail(text).exit_code)
         raise
+
+
+def refused_by_the_system(error: OSError) -> str:
+    """What the operating system refused, and about which file."""
+    return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
 
 
 def _database_refused(error: Exception) -> bool:

@@ -8,7 +8,9 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,23 +21,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from postcall.cli.addresses import ask_directly, local_url
 from postcall.cli.environment import data_dir, prepared
 from postcall.cli.output import err, fail, note, out, print_json
 from postcall.cli.people import AsJson, InWorkspace, workspace_named
-from postcall.cli.up import local_url
 
 if TYPE_CHECKING:
+    from postcall.agents.models import Agent
     from postcall.calls.models import Call
+    from postcall.calls.receive import Receipt
+    from postcall.sources.ended_call import EndedCall
     from postcall.workspaces.models import Workspace
 
 DECIDED_S = 180.0
+MOST_SHOWN = 20
 
 
 def bar() -> Progress:
     """A progress bar on standard error, so that output stays a program's."""
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err
-    )
+    said = TextColumn("{task.description}", markup=False)
+    return Progress(said, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err)
 
 
 def ingest(
@@ -53,15 +58,13 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Put recorded calls through, as if their platform had just sent them. A call already known is not repeated."""
+    parse = _parser(source)
+    found = list(_payloads(files))
+    if not found:
+        raise fail("no calls found: give .json or .jsonl files, or folders that hold them")
     with prepared():
-        from postcall.calls.receive import receive
-
         tenant = workspace_named(in_workspace)
-        parse = _parser(source)
-        agent_ref = _agent_ref(tenant, agent) if agent else None
-        found = list(_payloads(files))
-        if not found:
-            raise fail("no calls found: give .json or .jsonl files, or folders that hold them")
+        given = _agent(tenant, agent) if agent else None
         counts: Counter[str] = Counter()
         ids: list[UUID] = []
         problems: list[str] = []
@@ -75,20 +78,34 @@ def ingest(
                 if ended is None:
                     counts["ignored"] += 1
                     continue
-                if agent_ref:
-                    ended = ended.model_copy(update={"agent": agent_ref})
-                receipt = receive(tenant, None, "api" if agent_ref else source, ended, raw)
+                receipt = _receive(tenant, source, ended, raw, given)
                 counts[receipt.status] += 1
                 ids.append(receipt.call.pk)
         outcomes = _outcomes(ids, wait)
         if as_json:
             print_json({"received": counts, "problems": problems, "outcomes": outcomes})
-        else:
+        elif counts:
             _print_counts(counts, outcomes)
-        for problem in problems[:20]:
-            err.print(f"[red]refused[/red] {problem}", highlight=False)
+        for problem in problems[:MOST_SHOWN]:
+            err.print(Text.assemble(("refused", "red"), f" {problem}"))
+        if len(problems) > MOST_SHOWN:
+            note(f"… and {len(problems) - MOST_SHOWN} more")
         if problems:
-            raise fail(f"{len(problems)} of {len(found)} could not be read; the others are stored")
+            rest = "the others are stored" if counts else "nothing was stored"
+            raise fail(f"{len(problems)} of {len(found)} could not be read; {rest}")
+
+
+def _receive(tenant: Workspace, source: str, ended: EndedCall, raw: bytes, agent: Agent | None) -> Receipt:
+    """As if the platform had sent it; `agent` takes the place of the one that it names."""
+    from postcall.calls.receive import AlreadyAssigned, assign, receive
+
+    if agent is None:
+        return receive(tenant, None, source, ended, raw)
+    receipt = receive(tenant, None, source, ended.model_copy(update={"agent": str(agent.pk)}), raw)
+    if receipt.call.agent_id is None:  # a platform's own events cannot name our agents
+        with suppress(AlreadyAssigned):
+            receipt = replace(receipt, call=assign(receipt.call, agent, follow_up=True))
+    return receipt
 
 
 def _parser(source: str) -> Any:
@@ -98,31 +115,38 @@ def _parser(source: str) -> Any:
     from postcall.sources.ended_call import EndedCall
     from postcall.sources.kind import Unreadable
     from postcall.sources.kinds import KINDS
+    from postcall.sources.reading import NotJson, errors_of, read_json
 
     def own(raw: bytes) -> EndedCall:
         try:
-            return EndedCall.model_validate_json(raw)
+            return EndedCall.model_validate(read_json(raw))
+        except NotJson as error:
+            raise ValueError(str(error)) from None
         except ValidationError as error:
-            first = error.errors()[0]
-            raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}") from None
+            raise ValueError(_in_words(errors_of(error))) from None
 
     if source == "api":
         return own
     kind = KINDS.get(source)
     if kind is None:
-        raise fail(f"--source: there is no “{source}”; there are: api, {', '.join(sorted(KINDS))}")
+        there_are = ", ".join(("api", *sorted(KINDS)))
+        raise typer.BadParameter(f"there is no “{source}”; there are: {there_are}", param_hint="--source")
 
     def of_kind(raw: bytes) -> EndedCall | None:
         try:
             parsed = kind.parse(raw)
         except Unreadable as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(_in_words(error.errors) or str(error)) from None
         return parsed if isinstance(parsed, EndedCall) else None
 
     return of_kind
 
 
-def _agent_ref(tenant: Workspace, agent: str) -> str:
+def _in_words(errors: Sequence[tuple[str, str]]) -> str:
+    return "; ".join(f"{field or 'the body'}: {said}" for field, said in errors)
+
+
+def _agent(tenant: Workspace, agent: str) -> Agent:
     from postcall.agents.models import Agent
     from postcall.calls.receive import find_agent
 
@@ -135,7 +159,7 @@ def _agent_ref(tenant: Workspace, agent: str) -> str:
             Agent.objects.filter(workspace=tenant, deleted_at=None).values_list("name", flat=True)[:20]
         )
         raise fail(f"--agent: there is no “{agent}” in {tenant.name}; there are: {known or 'none yet'}")
-    return str(named.pk)
+    return named
 
 
 def _payloads(files: list[Path]) -> Iterator[tuple[str, bytes]]:
@@ -143,10 +167,7 @@ def _payloads(files: list[Path]) -> Iterator[tuple[str, bytes]]:
         if path.is_dir():
             yield from _payloads(sorted([*path.glob("*.json"), *path.glob("*.jsonl")]))
             continue
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise fail(f"{path}: {error.strerror}") from None
+        content = path.read_bytes()
         if path.suffix == ".jsonl":
             for number, line in enumerate(content.splitlines(), 1):
                 if line.strip():
@@ -161,11 +182,14 @@ def _outcomes(ids: list[UUID], wait: bool) -> dict[str, int]:
     from postcall.followups.models import FollowUp
     from postcall.work.seen import seen_lately
 
+    if not ids:
+        return {}
     if wait and not seen_lately():
         note("No worker is running: the calls are stored and wait for `postcall up` or `postcall worker`.")
     elif wait:
         with bar() as progress:
             task = progress.add_task("Deciding", total=len(ids))
+            done = 0
             deadline = time.monotonic() + DECIDED_S
             while time.monotonic() < deadline:
                 done = Call.objects.filter(pk__in=ids, status__in=("done", "unassigned")).count()
@@ -175,6 +199,11 @@ def _outcomes(ids: list[UUID], wait: bool) -> dict[str, int]:
                 if done == len(ids):
                     break
                 time.sleep(0.2)
+        if done < len(ids):
+            note(
+                f"{len(ids) - done} are not decided yet, and none was in {DECIDED_S:.0f} s: no longer waiting. "
+                "They are stored; the dashboard shows them as they are decided."
+            )
     counts: Counter[str] = Counter()
     for outcome, reason in FollowUp.objects.filter(call_id__in=ids).values_list("outcome", "reason"):
         counts[f"{outcome}: {reason}" if reason else outcome] += 1
@@ -240,7 +269,7 @@ class _Api:
             headers={"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with ask_directly(request, 60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise fail(f"{method} {path}: {error.code} {error.read().decode(errors='replace')[:500]}") from None

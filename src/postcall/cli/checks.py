@@ -10,12 +10,16 @@ from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from postcall.cli.environment import data_dir, django
-from postcall.cli.output import out, print_json
+from postcall.cli.addresses import answers
+from postcall.cli.environment import EMBEDDED, data_dir, django
+from postcall.cli.model_keys import missing_key
+from postcall.cli.output import fail, out, print_json
 from postcall.config import config
 
 LOW_DISK_BYTES = 1_000_000_000
+OLDEST_POSTGRES = 150_000
 
 
 @dataclass(frozen=True)
@@ -31,22 +35,28 @@ class Finding:
 def check(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Look at the configuration, the database and the workers. Exit code 1 when something must be mended."""
     with django():
-        findings = [*_environment(), *_database(), *_texts(), *_disk()]
+        database = list(_database())
+        usable = all(finding.level != "error" for finding in database)
+        findings = [*_environment(), *database, *(_texts() if usable else ()), *_disk()]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
         _show(findings)
-    if any(finding.level == "error" for finding in findings):
-        raise typer.Exit(1)
+    if wrong := [finding.subject for finding in findings if finding.level == "error"]:
+        raise fail(f"to be mended: {', '.join(wrong)}")
 
 
 def _show(findings: list[Finding]) -> None:
-    marks = {"ok": "[green]✓ ok[/]", "warning": "[yellow]! look[/]", "error": "[red]✗ mend[/]"}
+    marks = {
+        "ok": Text("✓ ok", "green"),
+        "warning": Text("! look", "yellow"),
+        "error": Text("✗ mend", "red"),
+    }
     table = Table("", "", "", show_header=False, box=None, padding=(0, 2, 0, 0))
     for finding in findings:
-        table.add_row(marks[finding.level], finding.subject, finding.text)
+        table.add_row(marks[finding.level], Text(finding.subject), Text(finding.text))
         if finding.mend:
-            table.add_row("", "", f"[dim]→ {finding.mend}[/]")
+            table.add_row("", "", Text(f"→ {finding.mend}", "dim"))
     out.print(table)
 
 
@@ -78,28 +88,25 @@ def _judge() -> Finding:
             "offline: needs no key; it decides only what it is sure of and holds the rest for you",
             "for production set POSTCALL_JUDGE_MODEL, such as openai:gpt-5-mini, and its provider's key",
         )
-    provider = model.partition(":")[0]
-    names = {
-        "openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
-        "openai-chat": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
-        "openai-responses": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
-        "anthropic": ("ANTHROPIC_API_KEY",),
-        "google-gla": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
-        "google": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
-    }.get(provider, ())
-    if names and not any(os.environ.get(name) for name in names):
-        return Finding("Judge", "error", f"{model} needs its key", f"set {names[0]} (or {names[0]}_FILE)")
+    if mend := missing_key(model):
+        return Finding("Judge", "error", f"{model} cannot be asked", mend)
     return Finding("Judge", "ok", model)
 
 
 def _database() -> Iterator[Finding]:
-    from django.db import connection
+    from django.db import DatabaseError, connection
     from django.db.migrations.executor import MigrationExecutor
 
     from postcall.work.seen import seen_lately
 
-    version = connection.cursor().connection.info.server_version
-    if version < 150_000:
+    try:
+        connection.ensure_connection()
+    except DatabaseError as error:  # Django itself refuses what is very old
+        said = str(error).strip().splitlines() or ["it does not answer"]
+        yield Finding("Database", "error", said[0], "PostgreSQL 15 or newer is needed at DATABASE_URL")
+        return
+    version = connection.connection.info.server_version
+    if version < OLDEST_POSTGRES:
         yield Finding(
             "Database", "error", f"PostgreSQL {version // 10_000} is too old", "use PostgreSQL 15 or newer"
         )
@@ -121,6 +128,8 @@ def _texts() -> Iterator[Finding]:
     from postcall.workspaces.models import Workspace
 
     accounts = {row.workspace_id: row for row in SendingAccount.objects.select_related("account")}
+    if any(row.account.kind == "sandbox" for row in accounts.values()):
+        yield _sandbox()
     for workspace in Workspace.objects.order_by("name"):
         sending = accounts.get(workspace.pk)
         subject = f"Texts of {workspace.name}"
@@ -139,6 +148,22 @@ def _texts() -> Iterator[Finding]:
             yield Finding(subject, "ok", "go to the sandbox: none leaves this machine")
         else:
             yield Finding(subject, "ok", f"leave through Twilio account …{sending.account.account_sid[-4:]}")
+
+
+def _sandbox() -> Finding:
+    url = config().sandbox_url
+    if url is None and os.environ.get(EMBEDDED):
+        return Finding("Sandbox", "ok", "`postcall up` brings it")
+    if url is None:
+        return Finding(
+            "Sandbox",
+            "warning",
+            "workspaces send by it, and only `postcall up` brings one",
+            "run `postcall sandbox` and give its address to every `web` and `worker` as POSTCALL_SANDBOX_URL",
+        )
+    if not answers(url):
+        return Finding("Sandbox", "warning", f"workspaces send by it, and none answers at {url}", "start it")
+    return Finding("Sandbox", "ok", f"answers at {url}")
 
 
 def _disk() -> Iterator[Finding]:

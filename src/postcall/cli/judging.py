@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
+from rich.text import Text
 
 from postcall.cli.calls import bar
+from postcall.cli.model_keys import missing_key
 from postcall.cli.output import err, fail, note, out, print_json
+from postcall.config import config
 
 if TYPE_CHECKING:
     from postcall.judge.verdicts import Case, Condition, Judge, Turn, Verdict
@@ -43,34 +46,34 @@ def judge(
         return
     if call is None or not condition:
         raise typer.BadParameter("give CALL.json and --condition TEXT, or --batch IN.jsonl --out OUT.jsonl")
-    turns = _turns_of(_json_of(call, call.read_bytes() if call.is_file() else _missing(call)), str(call))
+    turns = _turns_of(_json_of(str(call), call.read_bytes()), str(call))
     verdicts = _decide(_judge(), turns, condition)
     if as_json:
         print_json([_row(verdict) | {"condition": text} for text, verdict in zip(condition, verdicts, strict=True)])
         return
     for text, verdict in zip(condition, verdicts, strict=True):
-        style = _STYLES[verdict.result]
-        out.print(f"[{style}]{verdict.result.replace('_', ' ')}[/], {verdict.confidence:.0%} sure: {text}")
-        out.print(f"  {verdict.reason}", highlight=False)
+        result = (verdict.result.replace("_", " "), _STYLES[verdict.result])
+        out.print(Text.assemble(result, f", {verdict.confidence:.0%} sure: {text}"))
+        out.print(Text(f"  {verdict.reason}"))
         for evidence in verdict.evidence:
-            out.print(f"  turn {evidence.turn}: “{evidence.quote}”", style="dim", highlight=False, markup=False)
+            out.print(Text(f"  turn {evidence.turn}: “{evidence.quote}”", style="dim"))
 
 
 def _judge() -> Judge:
     from postcall.judge.choose import judge_from_config
 
+    if mend := missing_key(config().judge_model):
+        raise fail(mend)
     return judge_from_config()
 
 
-def _missing(path: Path) -> bytes:
-    raise fail(f"{path}: no such file")
+def _json_of(where: str, content: bytes) -> Any:
+    from postcall.sources.reading import NotJson, read_json
 
-
-def _json_of(path: Path, content: bytes) -> Any:
     try:
-        return json.loads(content)
-    except ValueError as error:
-        raise fail(f"{path}: no JSON: {error}") from None
+        return read_json(content)
+    except NotJson as error:
+        raise fail(f"{where}: {error}") from None
 
 
 def _turns_of(written: Any, where: str) -> list[Turn]:
@@ -122,20 +125,19 @@ def _row(verdict: Verdict) -> dict[str, Any]:
 
 def _judge_batch(source: Path, target: Path) -> None:
     """One row at a time is written whole, so that a run that was cut off goes on where it stopped."""
-    if not source.is_file():
-        raise fail(f"{source}: no such file")
     rows = list(_batch_rows(source))
     done = set(_ids_in(target))
     todo = [row for row in rows if row["id"] not in done]
     if len(todo) < len(rows):
         note(f"{len(rows) - len(todo)} of {len(rows)} stand in {target} already.")
     judge = _judge()
+    target.touch()  # where it cannot be written is said before a bar is drawn
     with bar() as progress, target.open("a", encoding="utf-8") as written:
         for row in progress.track(todo, description=f"Judging ({judge.name})"):
             verdict = _decide(judge, _turns_of(row, f"{source}, id {row['id']}"), [row["condition"]])[0]
             written.write(json.dumps({"id": row["id"]} | _row(verdict), ensure_ascii=False) + "\n")
             written.flush()
-    err.print(f"{len(todo)} judged into {target}.")
+    err.print(Text(f"{len(todo)} judged into {target}."))
 
 
 def _batch_rows(source: Path) -> Iterator[dict[str, Any]]:
@@ -143,10 +145,7 @@ def _batch_rows(source: Path) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(source.read_bytes().splitlines(), 1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise fail(f"{source} line {number}: no JSON: {error}") from None
+        row = _json_of(f"{source} line {number}", line)
         if not isinstance(row, dict) or not isinstance(row.get("condition"), str) or not row["condition"].strip():
             raise fail(f"{source} line {number}: needs `id`, `condition` and `transcript`")
         if not isinstance(row.get("id"), str | int) or row["id"] in seen:
@@ -166,5 +165,5 @@ def _ids_in(target: Path) -> Iterator[Any]:
     for line in content.splitlines():
         try:
             yield json.loads(line)["id"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise fail(f"{target} holds something else than verdicts: give another --out") from None

@@ -1,4 +1,7 @@
-"""How commands speak: tables and notes for people, JSON for programs, one clear line when something fails."""
+"""How commands speak: tables and notes for people, JSON for programs, one clear line when something fails.
+
+What came from outside is always a `Text`, never markup: a name may hold brackets.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 out = Console()
 err = Console(stderr=True, soft_wrap=True)
 
 
 def note(text: str) -> None:
-    err.print(text, style="dim", highlight=False)
+    err.print(Text(text, style="dim"))
 
 
 def print_json(value: Any) -> None:
@@ -23,5 +27,5 @@ def print_json(value: Any) -> None:
 
 def fail(text: str) -> typer.Exit:
     """One line on standard error and exit code 1: `raise fail("…")`."""
-    err.print(f"[red]postcall:[/red] {' '.join(text.split())}", highlight=False)
+    err.print(Text.assemble(("postcall:", "red"), " ", " ".join(text.split())))
     return typer.Exit(1)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from postcall.cli.addresses import listening_address, refuse_taken_port
 from postcall.cli.environment import django, prepared
 from postcall.cli.output import note
 from postcall.cli.processes import end_with_parent
@@ -21,12 +22,15 @@ def web(
     from granian import Granian
     from granian.constants import Interfaces
 
-    end_with_parent()
+    environment = config()
+    address = listening_address(environment.host)
+    # A part of `postcall up` is left to listen beside what a killed one may still hold.
+    if not end_with_parent():
+        refuse_taken_port(address, environment.port)
     with django():
-        environment = config()
         server = Granian(
             "postcall.wsgi:application",
-            address=environment.host,
+            address=address,
             port=environment.port,
             interface=Interfaces.WSGI,
             workers=1,

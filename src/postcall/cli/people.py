@@ -7,14 +7,21 @@ import secrets
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from postcall.cli.environment import prepared
-from postcall.cli.output import fail, out, print_json
+from postcall.cli.output import fail, note, out, print_json
+from postcall.config import config
 
 if TYPE_CHECKING:
-    from postcall.workspaces.models import Workspace
+    from postcall.workspaces.models import ApiKey, Workspace
+
+# A hint is the key's first characters; fewer than these say too little to revoke by.
+SHORTEST_HINT = 5
 
 workspace = typer.Typer(help="Tenants.", no_args_is_help=True)
 user = typer.Typer(help="People who sign in.", no_args_is_help=True)
@@ -72,14 +79,19 @@ def create_workspace(
             print_json({"id": made.pk, "name": made.name, "actions": actions})
         else:
             copied = f" with {actions} actions of {source.name}" if source else ""
-            out.print(f"Workspace [bold]{made.name}[/bold] made{copied}. It sends nothing until Twilio is set up.")
+            said = f" made{copied}. It sends nothing until Twilio is set up."
+            out.print(Text.assemble("Workspace ", (made.name, "bold"), said))
+            note(f"`postcall user create EMAIL --workspace '{made.name}'` lets a person in.")
 
 
 @user.command("create")
 def create_user(
     email: str,
     in_workspace: InWorkspace = "Default",
-    role: Annotated[Role, typer.Option(help="A viewer changes nothing.")] = Role.owner,
+    role: Annotated[
+        Role | None,
+        typer.Option(help="A viewer changes nothing. [default: owner; a member stays what they are]"),
+    ] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
@@ -99,7 +111,7 @@ def create_user(
         except ValidationError:
             raise fail(f"EMAIL: “{email}” is no e-mail address") from None
         person = User.objects.filter(email__iexact=email).first()
-        made_up = None
+        known, made_up = person is not None, None
         if person is None:
             password = _password(password_stdin)
             if password is None:
@@ -109,13 +121,21 @@ def create_user(
             except ValidationError as error:
                 raise fail(f"the password: {' '.join(error.messages)}") from None
             person = User.objects.create_user(email, password)
-        Membership.objects.update_or_create(workspace=tenant, user=person, defaults={"role": role.value})
+        membership, _ = Membership.objects.get_or_create(
+            workspace=tenant, user=person, defaults={"role": (role or Role.owner).value}
+        )
+        if role is not None and membership.role != role.value:
+            membership.role = role.value
+            membership.save(update_fields=["role"])
         if as_json:
-            print_json({"email": person.email, "workspace": tenant.name, "role": role, "password": made_up})
+            shown = {"email": person.email, "workspace": tenant.name, "role": membership.role}
+            print_json(shown | {"password": made_up, "existing": known})
             return
-        out.print(f"{person.email} is {role.value} of {tenant.name}.")
+        out.print(Text(f"{person.email} is {membership.role} of {tenant.name}."))
+        if known:
+            note("They were here before: their password stays as it is.")
         if made_up:
-            out.print(f"Password, shown this once: [bold]{made_up}[/bold]", highlight=False)
+            out.print(Text.assemble("Password, shown this once: ", (made_up, "bold")))
 
 
 def _password(from_stdin: bool) -> str | None:
@@ -147,4 +167,94 @@ def create_key(
         if as_json:
             print_json({"id": row.pk, "workspace": tenant.name, "name": name, "scope": scope, "key": secret})
         else:
-            out.print(secret, highlight=False, soft_wrap=True)
+            out.print(Text(secret), soft_wrap=True)
+
+
+@key.command("list")
+def list_keys(
+    in_workspace: Annotated[str | None, typer.Option("--workspace", help="Of this workspace alone.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the API keys: never the keys themselves, only how each begins."""
+    with prepared():
+        from postcall.workspaces.models import ApiKey
+
+        keys = ApiKey.objects.select_related("workspace").order_by("workspace__name", "created_at")
+        if in_workspace is not None:
+            keys = keys.filter(workspace=workspace_named(in_workspace))
+        rows = [
+            {
+                "id": row.pk,
+                "begins": row.hint,
+                "name": row.name,
+                "scope": row.scope,
+                "workspace": row.workspace.name,
+                "created_at": row.created_at,
+                "last_used_at": row.last_used_at,
+                "revoked_at": row.revoked_at,
+            }
+            for row in keys
+        ]
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        note("There are no keys; `postcall key create` makes one.")
+        return
+    table = Table("Begins", "Name", "Scope", "Workspace", "Made", "Last used", "State", box=None)
+    for row in rows:
+        state = Text("revoked", "red") if row["revoked_at"] else Text("living", "green")
+        words = (row["begins"], row["name"], row["scope"], row["workspace"])
+        days = (
+            f"{row['created_at']:%Y-%m-%d}",
+            f"{row['last_used_at']:%Y-%m-%d}" if row["last_used_at"] else "never",
+        )
+        table.add_row(*(Text(str(word)) for word in (*words, *days)), state)
+    out.print(table)
+
+
+@key.command("revoke")
+def revoke_key(
+    which: Annotated[
+        str, typer.Argument(metavar="HINT_OR_ID", help="How the key begins, the whole key, or its id.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Refuse a key from the next request on, for good."""
+    with prepared():
+        from django.utils import timezone
+
+        from postcall.workspaces.models import ApiKey
+
+        row = _one_key(which)
+        if row.revoked_at is None:
+            row.revoked_at = timezone.now()
+            row.save(update_fields=["revoked_at"])
+        if as_json:
+            print_json(
+                {"id": row.pk, "name": row.name, "workspace": row.workspace.name, "revoked_at": row.revoked_at}
+            )
+            return
+        out.print(Text(f"Revoked: “{row.name}” of {row.workspace.name}, which begins {row.hint}…"))
+        set_here = config().api_key
+        if set_here and ApiKey.digest_of(set_here.get_secret_value()) == row.digest:
+            note("POSTCALL_API_KEY still holds it: put another in its place.")
+
+
+def _one_key(which: str) -> ApiKey:
+    """The key with this id, or the one living key that is or begins so. Fails naming the choice there is."""
+    from postcall.workspaces.models import ApiKey
+
+    rows = ApiKey.objects.select_related("workspace")
+    try:
+        found = list(rows.filter(pk=UUID(which)))
+    except ValueError:
+        found = list(rows.filter(digest=ApiKey.digest_of(which)))
+        if not found and len(which) >= SHORTEST_HINT:
+            found = list(rows.filter(hint__startswith=which.rstrip("…"), revoked_at=None))
+    if not found:
+        raise fail("there is no such living key; `postcall key list` shows what there is")
+    if len(found) > 1:
+        choice = ", ".join(f"{row.pk} ({row.name})" for row in found)
+        raise fail(f"several keys begin so: give one’s id: {choice}")
+    return found[0]

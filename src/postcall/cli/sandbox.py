@@ -29,7 +29,7 @@ def sandbox(
     try:
         faults = parse_faults(fault or [])
     except ValueError as error:
-        raise fail(f"--fault: {error}") from None
+        raise typer.BadParameter(f"--fault: {error}") from None
     try:
         run(
             host=host,

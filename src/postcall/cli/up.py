@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 from rich.panel import Panel
+from rich.text import Text
 
+from postcall.cli.addresses import ask_directly, free_port, local_url, refuse_taken_port, shown_url
 from postcall.cli.environment import EMBEDDED, data_dir, database, sign_in_password
 from postcall.cli.output import err, fail, note
 from postcall.cli.processes import Part, Whole
-from postcall.config import ConfigError, config
+from postcall.config import config
 from postcall.database.embedded import EmbeddedDatabase, EmbeddedDatabaseError
 
 READY_S = 120.0
+LOCAL_OWNER = "owner@localhost"
 
 
 def up(
@@ -41,14 +42,14 @@ def up(
     if port is not None:
         os.environ["POSTCALL_PORT"] = str(port)
     environment = config()
-    _refuse_taken_port(environment.host, environment.port)
+    refuse_taken_port(environment.host, environment.port)
     whole = Whole([], heal_database)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: whole.stopping.set())
     note("Starting the database…" if environment.database_url is None else "Reaching the database…")
     with database():
         _run_once("migrate")
-        whole.parts = _parts(sample)
+        whole.parts = _parts()
         whole.start()
         try:
             if _answers(whole):
@@ -74,33 +75,15 @@ def heal_database() -> None:
             note(f"The database does not come back: {error}")
 
 
-def _parts(sample: bool) -> list[Part]:
+def _parts() -> list[Part]:
+    """Any workspace may choose the sandbox at any time, so there is always one."""
     parts = [Part("The web process", ["web"]), Part("The worker", ["worker"])]
-    if sample or config().twilio_account_sid is None:
-        port = _free_port()
+    if config().sandbox_url is None:
+        port = free_port()
         os.environ["POSTCALL_SANDBOX_URL"] = f"http://127.0.0.1:{port}"
         state = data_dir() / "sandbox.sqlite3"
         parts.append(Part("The Twilio sandbox", ["sandbox", "--port", str(port), "--state", str(state)]))
     return parts
-
-
-def _refuse_taken_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ConfigError(
-                f"POSTCALL_PORT: cannot listen on {host} port {port} ({error.strerror}); "
-                "choose another with --port or POSTCALL_PORT"
-            ) from None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _run_once(*arguments: str) -> None:
@@ -112,21 +95,14 @@ def _run_once(*arguments: str) -> None:
         raise typer.Exit(finished.returncode)
 
 
-def local_url() -> str:
-    """Where this machine reaches the web process, whatever the public address is."""
-    environment = config()
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(environment.host, environment.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{environment.port}"
-
-
 def _answers(whole: Whole) -> bool:
     """Waits until the web process and a worker are ready; False when told to stop meanwhile."""
     deadline = time.monotonic() + READY_S
     while not whole.stopping.is_set():
         try:
-            with urllib.request.urlopen(f"{local_url()}/readyz", timeout=5):
+            with ask_directly(f"{local_url()}/readyz", 5):
                 return True
-        except (urllib.error.URLError, OSError):
+        except OSError:
             pass
         if any(part.dead for part in whole.parts):
             dead = next(part.name for part in whole.parts if part.dead)
@@ -151,26 +127,40 @@ def _put_samples_through(whole: Whole) -> None:
 
 
 def _welcome(sample: bool) -> None:
-    lines = [f"Dashboard  [bold]{config().base_url}/[/bold]"]
-    password = sign_in_password()
-    if config().admin_email:
-        lines.append(f"Sign in    {config().admin_email}, with the password of POSTCALL_ADMIN_PASSWORD")
-    elif password:
-        lines.append(f"Sign in    [bold]owner@localhost[/bold]   password [bold]{password}[/bold]")
-    else:
-        lines.append("Sign in    make an owner with `postcall user create EMAIL`")
-    lines.append(f"API        {config().base_url}/api/v1/docs   (a key: `postcall key create`)")
+    environment = config()
+    lines = [
+        Text.assemble("Dashboard  ", (f"{shown_url()}/", "bold")),
+        Text.assemble("Sign in    ", *_sign_in()),
+        Text(f"API        {shown_url()}/api/v1/docs   (a key: `postcall key create`)"),
+    ]
     if os.environ.get(EMBEDDED):
-        lines.append(f"Data       {data_dir()}")
-    if config().twilio_account_sid is None:
+        lines.append(Text(f"Data       {data_dir()}"))
+    if environment.twilio_account_sid is None:
         lines.append(
-            "Texts      go to the built-in sandbox: none leaves this machine. Set TWILIO_… to send for real"
+            Text("Texts      go to the built-in sandbox: none leaves this machine. Set TWILIO_… to send for real")
         )
     elif sample:
         lines.append(
-            "Texts      leave through your Twilio account; those of the sample workspace through the sandbox"
+            Text("Texts      leave through your Twilio account; those of the sample workspace through the sandbox")
         )
-    err.print(
-        Panel("\n".join(lines), title="Postcall is running", subtitle="Ctrl-C stops it", expand=False),
-        highlight=False,
-    )
+    panel = Panel(Text("\n").join(lines), title="Postcall is running", subtitle="Ctrl-C stops it", expand=False)
+    err.print(panel, highlight=False)
+
+
+def _sign_in() -> list[str | tuple[str, str]]:
+    if email := config().admin_email:
+        return [f"{email}, with the password of POSTCALL_ADMIN_PASSWORD"]
+    password = sign_in_password()
+    if password and _can_sign_in(LOCAL_OWNER):
+        return [(LOCAL_OWNER, "bold"), "   password ", (password, "bold")]
+    return ["with an account made by `postcall user create EMAIL`"]
+
+
+def _can_sign_in(email: str) -> bool:
+    """Asked past Django, which this process does without."""
+    try:
+        with psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=5) as connection:
+            row = connection.execute("SELECT 1 FROM person WHERE email = %s AND is_active", [email]).fetchone()
+    except psycopg.Error:
+        return False
+    return row is not None
