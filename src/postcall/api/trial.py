@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -88,9 +87,6 @@ class TrialOut(Out):
     objection: EvidenceOut | None = Field(description="What the customer said against being texted.")
 
 
-_judge = cache(judge_from_config)
-
-
 @routes.post(
     "/test", response=TrialOut, auth=INGEST, summary="Try a condition and a message out", operation_id="test"
 )
@@ -104,7 +100,7 @@ def test(request: ApiRequest, content: TrialContent) -> HttpResponse:
         tried = try_out(
             facts,
             agent,
-            _judge(),
+            judge_from_config(),
             condition=content.condition.strip(),
             message=content.message,
             inputs=content.inputs,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-# Seconds: of one request, and of all that one call may take. The second stays below a call's lease.
+# Seconds: of one request, and of all that one call may take, which its worker keeps renewing the lease for.
 REQUEST_TIMEOUT: Final = 45.0
 DEADLINE: Final = 150.0
 # Characters of one request's transcript; longer calls are read in parts. About 30,000 tokens.
