@@ -59,6 +59,11 @@ def test_it_passes_a_text_that_is_due_on_once_it_is_committed(
     assert Message.objects.get().status == "accepted"
 
 
+def test_it_remembers_that_an_operator_asked(clinic: Clinic) -> None:
+    TwilioMessaging().hand_over(follow_up(clinic), draft(sender_of(clinic), by="operator"))
+    assert Message.objects.get().next_by == "operator"
+
+
 def test_another_worker_takes_over_from_one_that_died(clinic: Clinic) -> None:
     TwilioMessaging(pass_on=send).hand_over(follow_up(clinic), draft(sender_of(clinic)))
     Message.objects.update(lease_until=timezone.now() - timedelta(seconds=1))

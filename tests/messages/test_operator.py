@@ -113,6 +113,34 @@ def test_a_text_sent_by_hand_has_its_time_anew_and_minds_no_switch(clinic: Clini
     assert (message.status, message.follow_up.outcome, message.follow_up.reason) == ("accepted", "message", "")
 
 
+def test_outside_the_window_it_waits_for_it_and_has_its_time_from_there(clinic: Clinic) -> None:
+    message = clinic.message(to="+3546112345")  # a number that has one time zone for all: UTC
+    clinic.send()
+    attempt = message.attempts.get()
+    clinic.call_back(attempt, attempt.sid, "undelivered", ErrorCode="30003")
+    now = timezone.now()
+    clinic.workspace.window_start = (now + timedelta(hours=2)).time()
+    clinic.workspace.window_end = (now + timedelta(hours=3)).time()
+    clinic.workspace.valid_for_s = 600
+    clinic.workspace.save()
+    clinic.revision.urgency = "window"
+    clinic.revision.save()
+    message = resend(seen(message), "", by="Dana")
+    assert message.due_at is not None
+    assert abs(message.due_at - now - timedelta(hours=2)) < timedelta(seconds=5)
+    assert message.valid_until == message.due_at + timedelta(seconds=600)
+    assert message.status == "scheduled"
+    clinic.send()
+    assert seen(message).status == "scheduled"
+
+
+def test_it_does_not_send_a_text_whose_words_were_forgotten(clinic: Clinic) -> None:
+    message = undelivered(clinic)
+    Message.objects.update(body="")
+    with pytest.raises(NotPossible, match="forgotten"):
+        resend(seen(message), "", by="Dana")
+
+
 def test_it_cancels_a_text_that_waits(clinic: Clinic) -> None:
     later = timezone.now() + timedelta(hours=1)
     message = clinic.message(status="scheduled", due_at=later)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from postcall.followups.models import FollowUp, OptOut
 from postcall.followups.optouts import opt_out
 from postcall.messages import twilio_client
-from postcall.messages.accounts import lift_pause, use_own, use_sandbox
+from postcall.messages.accounts import use_own, use_sandbox
 from postcall.messages.claim import LEASE, claim
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, SendingAccount
 from postcall.messages.operator import resend
@@ -188,16 +188,34 @@ def test_it_pauses_the_sender_that_twilio_does_not_take_and_sends_once_it_is_men
     assert sum(clinic.sandbox.creates.values()) == 2
 
 
-def test_it_sends_what_was_held_once_the_pause_is_lifted(clinic: Clinic) -> None:
+def test_it_sends_what_was_held_once_the_settings_are_saved_again(clinic: Clinic) -> None:
     SendingAccount.objects.update(paused_at=timezone.now(), paused_code=30034)
     message = clinic.message()
     clinic.send()
     message.refresh_from_db()
-    assert (message.follow_up.reason, message.due_at) == ("sender_paused", message.valid_until)
-    lift_pause(clinic.workspace)
+    assert message.follow_up.reason == "sender_paused"
+    use_sandbox(clinic.workspace)
     clinic.send()
     message.refresh_from_db()
     assert (message.status, message.follow_up.outcome) == ("accepted", "message")
+
+
+def test_it_sends_what_was_held_after_the_pause_had_been_lifted(clinic: Clinic) -> None:
+    SendingAccount.objects.update(paused_at=timezone.now(), paused_code=30034)
+    message = clinic.message()
+    clinic.send()
+    message.refresh_from_db()
+    assert message.due_at is not None
+    assert message.due_at <= timezone.now() + timedelta(seconds=60)
+    clinic.retries_come_due()
+    clinic.send()
+    assert events(message) == ["queued"]
+    SendingAccount.objects.update(paused_at=None)  # by somebody who did not see the message held
+    clinic.retries_come_due()
+    clinic.send()
+    message.refresh_from_db()
+    follow_up = FollowUp.objects.get()
+    assert (message.status, follow_up.outcome, follow_up.reason) == ("accepted", "message", "")
 
 
 def test_it_does_not_pause_the_workspace_for_an_agents_own_bad_number(clinic: Clinic) -> None:
@@ -286,6 +304,28 @@ def test_it_sends_nothing_once_the_attachment_is_off(clinic: Clinic, what: str) 
     assert not clinic.sandbox.messages
 
 
+def test_it_does_not_send_unapproved_what_has_to_be_approved_by_now(clinic: Clinic) -> None:
+    clinic.attachment.mode = "approve"
+    clinic.attachment.save()
+    message = clinic.message()
+    clinic.send()
+    message.refresh_from_db()
+    assert (message.status, message.follow_up.reason) == ("canceled", "awaiting_approval")
+    assert not clinic.sandbox.messages
+    resend(message, "Approved", by="Dana")
+    clinic.send()
+    assert clinic.sandbox.creates == {(ANN, BODY): 1}
+
+
+@pytest.mark.parametrize("mode", ["off", "shadow", "approve"])
+def test_it_sends_what_an_operator_asked_for_whatever_the_switch(clinic: Clinic, mode: str) -> None:
+    clinic.attachment.mode = mode
+    clinic.attachment.save()
+    clinic.message(next_by="operator")
+    clinic.send()
+    assert clinic.sandbox.creates == {(ANN, BODY): 1}
+
+
 def test_it_sends_nothing_past_its_time(clinic: Clinic) -> None:
     message = clinic.message(valid_until=timezone.now())
     clinic.send()
@@ -311,7 +351,29 @@ def test_it_keeps_the_daily_budget(clinic: Clinic) -> None:
     clinic.message(to=BEN)
     clinic.send()
     assert sum(clinic.sandbox.creates.values()) == 1
-    assert FollowUp.objects.filter(reason="budget_exceeded").count() == 1
+    assert FollowUp.objects.filter(reason="budget_exceeded", outcome="held").count() == 1
+    clinic.workspace.max_messages_per_day = 2
+    clinic.workspace.save()
+    clinic.retries_come_due()
+    clinic.send()
+    assert sum(clinic.sandbox.creates.values()) == 2
+    assert FollowUp.objects.filter(outcome="message", reason="").count() == 2
+
+
+def test_a_text_that_waits_for_the_budget_expires(clinic: Clinic) -> None:
+    clinic.workspace.max_messages_per_day = 0
+    clinic.workspace.save()
+    message = clinic.message()
+    clinic.send()
+    Message.objects.update(valid_until=timezone.now())
+    clinic.retries_come_due()
+    clinic.send()
+    message.refresh_from_db()
+    assert (message.status, message.follow_up.outcome, message.follow_up.reason) == (
+        "canceled",
+        "skipped",
+        "expired",
+    )
 
 
 def test_it_does_not_count_a_text_that_was_refused(clinic: Clinic) -> None:

@@ -33,6 +33,8 @@ LEASE_MARGIN_S: Final = 30.0
 LEASE: Final = timedelta(seconds=FENCE_S + HTTP_DEADLINE_S + LEASE_MARGIN_S)
 # How long a text waits while an identical one to the same number is on its way or being found out about.
 TWIN_WAIT_S: Final = 5.0
+# How often a text that waits for somebody is looked at again.
+HOLD_S: Final = 60.0
 
 _OPTED_OUT: Final = {
     OptOut.Origin.STOP: "its owner texted STOP",
@@ -80,12 +82,14 @@ def _held(message: Message) -> Message:
 
 @dataclass(frozen=True)
 class _Now:
-    """What decides, by the database's time. `switch` is the attachment's mode, or `off` where it, its agent or
+    """What decides, by the database's time. `held`: the follow-up waits for
+    somebody. `switch` is the attachment's mode, or `off` where it, its agent or
     its action are gone. `workspace` has its sending rules and nothing else. `account_id` None: there is none."""
 
     time: datetime
     workspace: Workspace
     facts: SendingFacts
+    held: bool
     switch: str
     urgency: str
     timezone: str
@@ -102,7 +106,7 @@ def _look(message: Message) -> _Now:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT {_FACTS}, {rules},
+            SELECT {_FACTS}, {rules}, f.outcome = 'held',
                    CASE WHEN a.deleted_at IS NULL AND agent.deleted_at IS NULL AND action.deleted_at IS NULL
                         THEN a.mode ELSE 'off' END,
                    r.urgency, agent.timezone, s.account_id, s.paused_at IS NOT NULL
@@ -187,7 +191,8 @@ def _let_go(message: Message, now: _Now) -> bool:
         fallback_timezone=now.timezone,
     )
     if isinstance(decision, policy.Refused):
-        drop(message, decision.reason, decision.detail)
+        # A budget frees itself, and a limit may be raised; what else refuses a text does so for good.
+        (hold if decision.reason == Reason.BUDGET_EXCEEDED else drop)(message, decision.reason, decision.detail)
         return True
     if now.account_id is None:
         hold(message, Reason.MESSAGING_NOT_CONFIGURED, "No Twilio account is set up.")
@@ -195,6 +200,8 @@ def _let_go(message: Message, now: _Now) -> bool:
     if now.paused:
         hold(message, Reason.SENDER_PAUSED, "Sending is paused: Twilio refused the account or its sender.")
         return True
+    if now.held:
+        _release(message)
     if isinstance(decision, policy.Wait):
         _wait(message, decision.until)
         return True
@@ -205,6 +212,12 @@ _OFF: Final[dict[str, tuple[str, str]]] = {
     Attachment.Mode.OFF: (
         Reason.ATTACHMENT_OFF,
         "The action was switched off for this agent, or taken off it, before the text went out.",
+    ),
+    # A message is no draft that could be approved, so it is stopped; an operator who wants it sends it again.
+    Attachment.Mode.APPROVE: (
+        Reason.AWAITING_APPROVAL,
+        "The attachment was set to ask for approval before the text went out, and nobody had approved it. "
+        "Send it again to approve it.",
     ),
     Attachment.Mode.SHADOW: (Reason.SHADOW, "The attachment was set to shadow before the text went out."),
 }
@@ -219,11 +232,27 @@ def drop(message: Message, reason: str, detail: str, origin: str = DeliveryEvent
 
 
 def hold(message: Message, reason: str, detail: str) -> None:
-    """A locked message waits for somebody to mend the account; it is looked at again when its time is over."""
-    FollowUp.objects.filter(pk=message.follow_up_id).update(
-        outcome=FollowUp.Outcome.HELD, reason=reason, detail=detail, updated_at=timezone.now()
+    """A locked message waits for somebody to mend what stops it, or until its time is over.
+
+    It is looked at again every HOLD_S besides: what stopped it may have been mended while this was being written,
+    and whoever mended it did not see this message held.
+    """
+    held = FollowUp.objects.filter(pk=message.follow_up_id).exclude(outcome=FollowUp.Outcome.HELD, reason=reason)
+    news = held.update(outcome=FollowUp.Outcome.HELD, reason=reason, detail=detail, updated_at=timezone.now())
+    put_off(
+        message,
+        min(message.valid_until, timezone.now() + timedelta(seconds=HOLD_S)),
+        status=Message.Status.QUEUED,
     )
-    _stop(message, Message.Status.QUEUED, message.valid_until, f"{reason}: {detail}")
+    if news:
+        note(message, Message.Status.QUEUED, DeliveryEvent.Origin.POSTCALL, detail=f"{reason}: {detail}")
+
+
+def _release(message: Message) -> None:
+    """Nobody has to mend anything for this message any more."""
+    FollowUp.objects.filter(pk=message.follow_up_id).update(
+        outcome=FollowUp.Outcome.MESSAGE, reason="", detail="", updated_at=timezone.now()
+    )
 
 
 def _wait(message: Message, until: datetime) -> None:

@@ -68,6 +68,7 @@ class TwilioMessaging:
             encoding=counted.encoding,
             segments=counted.count,
             status=Message.Status.QUEUED if due_now else Message.Status.SCHEDULED,
+            next_by=draft.by,
             valid_until=draft.valid_until,
             created_at=now,
             due_at=now if due_now else draft.not_before,

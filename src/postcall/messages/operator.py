@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -35,7 +35,8 @@ def resend(message: Message, reason: str, by: str) -> Message:
     """Has a text that is over sent once more, in an attempt of its own; `by` is who asks, in words.
 
     `message` is as the operator saw it: its number of attempts is compared, so that of two clicks one counts.
-    The sending rules are looked at now, to answer at once, and again in the claim. Raises Changed or NotPossible.
+    The sending rules are looked at now, to answer at once, and again in the claim; outside the send window it
+    waits for the next one, and its time to be sent counts from there. Raises Changed or NotPossible.
     """
     lock_recipient(message.workspace_id, message.to)
     fresh = _locked(message)
@@ -45,26 +46,30 @@ def resend(message: Message, reason: str, by: str) -> Message:
         raise NotPossible(f"This text is {fresh.status}; only one that is over can be sent again.")
     if fresh.attempts.filter(open=True).exists():
         raise NotPossible("It is not known yet whether this text was sent: Twilio is being asked.")
+    if not fresh.body:
+        raise NotPossible("The words of this text were forgotten, as the workspace's retention says.")
     now = timezone.now()
-    _check_rules(fresh)
+    until = _first_allowed(fresh)
     workspace = fresh.follow_up.workspace
+    status = Message.Status.SCHEDULED if until else Message.Status.QUEUED
     FollowUp.objects.filter(pk=fresh.follow_up_id).update(
         outcome=FollowUp.Outcome.MESSAGE, reason="", detail="", updated_at=now
     )
     put_off(
         fresh,
-        now,
-        status=Message.Status.QUEUED,
+        until or now,
+        status=status,
         next_by=DeliveryEvent.Origin.OPERATOR,
         send_tries=0,
-        valid_until=now + timedelta(seconds=workspace.valid_for_s),
+        valid_until=(until or now) + timedelta(seconds=workspace.valid_for_s),
     )
-    note(fresh, Message.Status.QUEUED, DeliveryEvent.Origin.OPERATOR, detail=f"{by}: {reason}".strip(": "))
+    note(fresh, status, DeliveryEvent.Origin.OPERATOR, detail=f"{by}: {reason}".strip(": "))
     wake("messages")
     return fresh
 
 
-def _check_rules(message: Message) -> None:
+def _first_allowed(message: Message) -> datetime | None:
+    """When texts to the number may be sent again; None: now. Raises NotPossible when they may not at all."""
     facts, now = facts_about(message.workspace_id, message.to, besides=message.pk)
     follow_up = message.follow_up
     decision = policy.check(
@@ -77,6 +82,7 @@ def _check_rules(message: Message) -> None:
     )
     if isinstance(decision, policy.Refused):
         raise NotPossible(decision.detail)
+    return decision.until if isinstance(decision, policy.Wait) else None
 
 
 @transaction.atomic
