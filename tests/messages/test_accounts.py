@@ -11,7 +11,6 @@ from postcall.messages.accounts import (
     SecretMissing,
     account_of,
     ensure_shared_account,
-    lift_pause,
     pause,
     sending_account,
     settle_default_account,
@@ -159,7 +158,7 @@ def test_saving_the_account_lifts_a_pause(workspace: Workspace) -> None:
 def test_a_failure_from_before_the_mend_does_not_pause_again(workspace: Workspace) -> None:
     sending = use_own(workspace, account_sid=OWN, auth_token="one")
     began = SendingAccount.objects.get().updated_at
-    lift_pause(workspace)
+    use_own(workspace, account_sid=OWN, auth_token="one")
     pause(workspace.pk, sending.account_id, 20003, started_at=began)
     assert SendingAccount.objects.get().paused_at is None
 

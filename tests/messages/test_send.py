@@ -156,6 +156,40 @@ def test_it_says_why_twilio_refused_a_text(clinic: Clinic, to: str, code: int, r
     assert (message.attempts.get().status, message.sent_at) == ("refused", None)
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "reason"),
+    [
+        (400, 21602, ""),
+        (400, 30450, ""),
+        (400, 39999, ""),
+        (400, 30640, "number_refused"),
+        (422, 422, "messaging_not_configured"),
+        (400, None, "messaging_not_configured"),
+    ],
+)
+def test_it_gives_a_reason_only_where_it_is_true(
+    clinic: Clinic, status: int, code: int | None, reason: str
+) -> None:
+    message = clinic.message()
+    attempt = claim(taken())
+    assert attempt is not None
+    record(attempt, Refused(status, code, "Refused"))
+    message.refresh_from_db()
+    assert (message.status, message.error_code, message.follow_up.reason) == ("failed", code, reason)
+    assert message.follow_up.detail
+
+
+@pytest.mark.parametrize("status", [403, 404, 407])
+def test_it_holds_texts_while_something_on_the_way_to_twilio_refuses_them(clinic: Clinic, status: int) -> None:
+    message = clinic.message(sends_as_account=False)
+    attempt = claim(taken())
+    assert attempt is not None
+    record(attempt, Refused(status, status, "<html>"))
+    message.refresh_from_db()
+    assert SendingAccount.objects.get().paused_code == status
+    assert (message.status, message.follow_up.reason) == ("queued", "sender_paused")
+
+
 def test_it_remembers_that_twilio_knows_of_a_stop(clinic: Clinic) -> None:
     message = clinic.message(to="+15005550004")
     clinic.send()

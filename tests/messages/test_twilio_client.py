@@ -79,7 +79,6 @@ def test_it_was_accepted(clinic: Clinic) -> None:
     outcome = create(clinic.account)
     assert isinstance(outcome, Accepted)
     assert (outcome.message.status, outcome.message.to) == ("queued", ANN)
-    assert outcome.twilio_time is not None
     assert clinic.sandbox.messages[0].parameters["ValidityPeriod"] == "5"
 
 
@@ -220,16 +219,6 @@ def test_without_a_sandbox_nothing_is_reached(clinic: Clinic, monkeypatch: pytes
     monkeypatch.delenv("POSTCALL_SANDBOX_URL")
     assert isinstance(create(clinic.account), NotReached)
     assert isinstance(twilio_client.fetch(clinic.account, "SM1"), Unread)
-
-
-def test_it_redacts_and_cancels(clinic: Clinic) -> None:
-    outcome = create(clinic.account)
-    assert isinstance(outcome, Accepted)
-    clinic.sandbox.push(outcome.message.sid, "delivered")
-    redacted = twilio_client.redact(clinic.account, outcome.message.sid)
-    assert isinstance(redacted, twilio_client.RemoteMessage)
-    assert redacted.body == ""
-    assert isinstance(twilio_client.cancel(clinic.account, outcome.message.sid), Unread)
 
 
 def test_it_signs_in_with_an_api_key_where_there_is_one(clinic: Clinic) -> None:

@@ -219,17 +219,8 @@ def use_sandbox(workspace: Workspace, *, chosen: bool = True) -> SendingAccount:
     return _point(workspace.pk, account, chosen=chosen)
 
 
-@transaction.atomic
-def lift_pause(workspace: Workspace) -> None:
-    """Lets the workspace send again, and what was held meanwhile goes out."""
-    SendingAccount.objects.filter(workspace=workspace).update(
-        paused_at=None, paused_code=None, updated_at=timezone.now()
-    )
-    _resume(workspace.pk)
-
-
 def pause(workspace_id: UUID, account_id: UUID, code: int | None, *, started_at: datetime) -> None:
-    """Nothing more goes out by this account until an owner saves the settings or lifts the pause.
+    """Nothing more goes out by this account until an owner saves the settings again.
 
     Without effect when the workspace sends by another one by now, or when the settings were saved after
     `started_at`, the beginning of the attempt that failed: the owner may have mended it already.

@@ -36,7 +36,7 @@ class ErrorText:
     @property
     def more_info(self) -> str | None:
         """Twilio's page about the code."""
-        return None if self.code is None else page(self.code)
+        return None if self.code is None or is_http_status(self.code) else page(self.code)
 
 
 def page(code: int) -> str:
@@ -56,7 +56,14 @@ def explain(code: int | None, message: str = "") -> ErrorText:
         return known
     if 500 <= code < 600 or 20500 <= code < 20600:
         return ErrorText(code, _FAULT, _WAIT, "ambiguous")
+    if is_http_status(code):
+        return ErrorText(code, _NOT_TWILIO, _ADDRESS, "show")
     return ErrorText(code, message or f"Twilio error {code}.", f"See {page(code)}", "show")
+
+
+def is_http_status(code: int) -> bool:
+    """Whether it is no code of Twilio's but the status of an answer that was not Twilio's."""
+    return 100 <= code < 600
 
 
 def sent_nothing(status: int, code: int | None) -> bool:
@@ -82,11 +89,13 @@ def stops_sending(code: int | None, *, accounts_sender: bool) -> bool:
 
 # A trial account does text the numbers that its owner verified.
 _VERIFIED_ONLY: Final = 21608
-_WHOLE_ACCOUNT: Final = frozenset({401, 20003, 20404, 30002})
+_WHOLE_ACCOUNT: Final = frozenset({401, 403, 404, 407, 20003, 20404, 30002})
 _UNEXPLAINED: Final = "Look the message up in Twilio's console; its log may say more."
 _FAULT: Final = "Twilio had a fault while taking the message, so it may or may not have been sent."
 _WAIT: Final = "Nothing to do: Postcall asks Twilio what became of it before anything is sent again."
 _OTHER_SENDER: Final = "Choose a sender number of the connected account that can send texts."
+_NOT_TWILIO: Final = "Something on the way to Twilio refused the text; the answer is not Twilio's own."
+_ADDRESS: Final = "Check TWILIO_API_URL and the proxy that this machine uses, then save the Twilio settings again."
 _SCHEDULING: Final = "Report this: Postcall holds texts back itself and asks Twilio to schedule none."
 _SHORTEN: Final = "Shorten the action's message, or the values that fill it."
 _NO_TEXTS: Final = "Ask the customer for a mobile number."
@@ -282,6 +291,9 @@ _ALL: Final = (
         "show",
     ),
     # An answer that is not Twilio's JSON carries its HTTP status for a code.
+    ErrorText(403, _NOT_TWILIO, _ADDRESS, "config"),
+    ErrorText(404, _NOT_TWILIO, _ADDRESS, "config"),
+    ErrorText(407, "The proxy on the way to Twilio wants credentials.", _ADDRESS, "config"),
     ErrorText(
         401,
         "Twilio does not accept the account's credentials.",

@@ -50,7 +50,7 @@ class SendingAccount(models.Model):
     """The account that a workspace sends by now. No row: it sends nothing (`messaging_not_configured`).
 
     `paused_at` set: Twilio refused the account or its sender (bad credentials, unregistered number); nothing is
-    sent until an owner saves the settings again or lifts the pause.
+    sent until an owner saves the settings again.
     """
 
     workspace = models.OneToOneField(Workspace, models.CASCADE, primary_key=True, related_name="sending_account")
@@ -159,7 +159,6 @@ class Attempt(Due):
     by = models.CharField(max_length=10, default="postcall")
     error_code = models.IntegerField(null=True)
     error_message = models.TextField(blank=True)
-    clock_offset_s = models.FloatField(default=0, help_text="Twilio's Date header less our clock, in seconds.")
     candidates = ArrayField(
         models.CharField(max_length=34),
         default=list,

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from postcall.actions.message import MAX_LENGTH
+
 Encoding = Literal["GSM-7", "UCS-2"]
 
-MAX_CHARS: Final = 1_600  # Twilio refuses a longer body
-ADVISED_CHARS: Final = 128  # what the reference product advises; neither a carrier nor Twilio asks for it
+MAX_CHARS: Final = MAX_LENGTH
 
 GSM_BASIC: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"

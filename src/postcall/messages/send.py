@@ -17,7 +17,7 @@ from postcall.followups.models import FollowUp, Reason
 from postcall.messages import twilio_client
 from postcall.messages.addresses import status_callback
 from postcall.messages.claim import FENCE_S, LEASE, claim, hold, put_off
-from postcall.messages.errors import explain, stops_sending
+from postcall.messages.errors import explain, is_http_status, stops_sending
 from postcall.messages.models import Attempt, DeliveryEvent, Message, SendingAccount
 from postcall.messages.status import (
     FINAL,
@@ -145,8 +145,6 @@ def _accepted(attempt: Attempt, outcome: Accepted, *, generation: int | None) ->
         mine: dict[str, Any] = {}
         if generation is not None:
             mine = {"lease_until": None, "starts": 0, "due_at": next_poll(locked, 0)}
-            if outcome.twilio_time:
-                mine["clock_offset_s"] = (outcome.twilio_time - timezone.now()).total_seconds()
         hear(locked, news, **mine)
 
     try:
@@ -236,14 +234,22 @@ def _was_mended(attempt: Attempt, code: int | None) -> bool:
 
 
 def _reason(code: int | None, kind: str) -> str:
-    """Why the follow-up sent nothing, of the reasons that everybody knows."""
+    """Why the follow-up sent nothing, of the reasons that everybody knows; empty where none of them is true: then
+    the message's error says it."""
     if code in _REASONS:
         return _REASONS[code]
-    return _REASONS_BY_KIND.get(kind, Reason.NUMBER_REFUSED)
+    if code is None or is_http_status(code):
+        return Reason.MESSAGING_NOT_CONFIGURED
+    return _REASONS_BY_KIND.get(kind, "")
 
 
 _REASONS: Final[dict[int | None, str]] = {
     21211: Reason.INVALID_RECIPIENT,
+    21612: Reason.NUMBER_REFUSED,
+    30004: Reason.NUMBER_REFUSED,
+    30005: Reason.NUMBER_REFUSED,
+    30640: Reason.NUMBER_REFUSED,
+    63014: Reason.NUMBER_REFUSED,
     21605: Reason.MESSAGE_TOO_LONG,
     21617: Reason.MESSAGE_TOO_LONG,
     21658: Reason.MESSAGE_TOO_LONG,

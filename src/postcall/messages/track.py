@@ -103,7 +103,7 @@ def _find_out(attempt: Attempt) -> None:
             else:
                 offset = (listing.twilio_time - now) if listing.twilio_time else timedelta()
                 seen = _look(locked, listing, offset)
-                _conclude(locked, seen, offset)
+                _conclude(locked, seen)
                 found = seen.ours
     except IntegrityError:
         # The SID was given to another attempt this instant; the next look sees that.
@@ -183,16 +183,15 @@ def _same_text(theirs: str, ours: str) -> bool:
     return theirs.removeprefix(TRIAL_PREFIX).strip() == ours.strip()
 
 
-def _conclude(attempt: Attempt, seen: _Seen, offset: timedelta) -> None:
+def _conclude(attempt: Attempt, seen: _Seen) -> None:
     if seen.ours is not None:
-        _adopt(attempt, seen.ours, offset)
+        _adopt(attempt, seen.ours)
         return
     checks = attempt.checks_done + 1
     delays = config().reconcile_after
     fields = {
         "checks_done": checks,
         "candidates": sorted(seen.others),
-        "clock_offset_s": offset.total_seconds(),
         "lease_until": None,
         "starts": 0,
     }
@@ -212,13 +211,12 @@ def _conclude(attempt: Attempt, seen: _Seen, offset: timedelta) -> None:
         _absent(attempt)
 
 
-def _adopt(attempt: Attempt, found: RemoteMessage, offset: timedelta) -> None:
+def _adopt(attempt: Attempt, found: RemoteMessage) -> None:
     """Presence. Provisional: a response or a callback may yet show that the message is another attempt's."""
     hear(
         attempt,
         News.of(found, DeliveryEvent.Origin.POLL, "Found in Twilio's list: it had been sent."),
         provisional=True,
-        clock_offset_s=offset.total_seconds(),
         lease_until=None,
         starts=0,
     )

@@ -38,7 +38,7 @@ IN_FLIGHT = 20
 PAGE_SIZE = 1000
 MIN_VALIDITY_S, MAX_VALIDITY_S = 5, 36_000
 
-_SDK_WORDS = ("Unable to create record: ", "Unable to fetch record: ", "Unable to update record: ")
+_SDK_WORDS = ("Unable to create record: ", "Unable to fetch record: ")
 _BAD_SCHEME = requests.exceptions.MissingSchema | requests.exceptions.InvalidSchema
 
 _Answer = TypeVar("_Answer")
@@ -67,7 +67,6 @@ class RemoteMessage:
 @dataclass(frozen=True)
 class Accepted:
     message: RemoteMessage
-    twilio_time: datetime | None
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,7 @@ def create(
         message = _read(instance)
         if not is_sid(message.sid):
             return Ambiguous("Twilio's answer names no message.")
-        return Accepted(message, _date(client.http_client.headers))
+        return Accepted(message)
 
 
 def fetch(account: Account, sid: str) -> RemoteMessage | Unread:
@@ -199,16 +198,6 @@ def list_to(account: Account, to: str) -> Listing | Unread:
         return Listing(tuple(_read(instance) for instance in _instances(page)), twilio_time)
 
     return _ask(account, ask)
-
-
-def redact(account: Account, sid: str) -> RemoteMessage | Unread:
-    """Empties the text that Twilio keeps."""
-    return _ask(account, lambda client: _read(client.messages(sid).update(body="")))
-
-
-def cancel(account: Account, sid: str) -> RemoteMessage | Unread:
-    """Cancels a message that Twilio holds as scheduled."""
-    return _ask(account, lambda client: _read(client.messages(sid).update(status="canceled")))
 
 
 def forget_clients() -> None:
