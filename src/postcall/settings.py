@@ -51,9 +51,14 @@ SECRET_KEY = _keys[0]
 SECRET_KEY_FALLBACKS = list(_keys[1:])
 
 DEBUG = False
-ALLOWED_HOSTS = list(
-    _config.allowed_hosts or {urlsplit(_config.base_url).hostname or "localhost", "localhost", "127.0.0.1", "[::1]"}
-)
+_host = urlsplit(_config.base_url).hostname or "localhost"
+# This machine's own commands come by its own names, whatever others call it.
+ALLOWED_HOSTS = [
+    *(_config.allowed_hosts or (f"[{_host}]" if ":" in _host else _host,)),
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+]
 CSRF_TRUSTED_ORIGINS = [_config.base_url]
 _https = _config.base_url.startswith("https:")
 
@@ -78,6 +83,7 @@ INSTALLED_APPS = [
     "postcall.dashboard",
 ]
 MIDDLEWARE = [
+    "postcall.api.doors.KnownHost",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "postcall.dashboard.middleware.ContentSecurity",

@@ -22,6 +22,25 @@ def test_it_does_the_same_request_once(api: Api) -> None:
     assert Action.objects.count() == 1
 
 
+def test_it_keeps_the_version_with_the_answer(api: Api) -> None:
+    first = api.post("/actions", ACTION, Idempotency_Key="k-1")
+    assert api.post("/actions", ACTION, Idempotency_Key="k-1").headers["ETag"] == first.headers["ETag"]
+
+
+def test_it_keeps_no_secret_in_the_clear(api: Api) -> None:
+    source = {"kind": "generic", "name": "Front desk"}
+    secret = api.post("/sources", source, Idempotency_Key="k-1").json["secret"]
+    assert secret.encode() not in bytes(IdempotentRequest.objects.get().body)
+    assert api.post("/sources", source, Idempotency_Key="k-1").json["secret"] == secret
+
+
+def test_it_refuses_to_do_again_what_it_cannot_answer_again(api: Api) -> None:
+    api.post("/actions", ACTION, Idempotency_Key="k-1")
+    IdempotentRequest.objects.update(body=b"encrypted with another key")
+    assert api.post("/actions", ACTION, Idempotency_Key="k-1").status == 409
+    assert Action.objects.count() == 1
+
+
 def test_it_refuses_the_key_for_another_request(api: Api) -> None:
     api.post("/actions", ACTION, Idempotency_Key="k-1")
     assert api.post("/actions", ACTION | {"name": "Other"}, Idempotency_Key="k-1").status == 422

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -249,3 +251,16 @@ def test_it_says_why_a_delivered_text_cannot_be_stopped(browser_client: Client, 
     message = a_message(a_follow_up(a_call(agent), an_action(agent)))
     page = browser_client.post(f"/w/{workspace.pk}/messages/{message.pk}/cancel", follow=True).content.decode()
     assert "only one that waits can be canceled" in page
+
+
+def test_it_lets_a_page_stop_asking_when_no_word_comes(
+    browser_client: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_follow_up(a_call(agent), an_action(agent))
+    a_message(follow_up, Message.Status.SENT)
+    page = shown(browser_client, follow_up.call)
+    assert 'hx-trigger="every 2s"' in page
+    seen = page.partition("&amp;seen=")[2].partition('"')[0]
+    monkeypatch.setattr("postcall.dashboard.words.EXPECTED_WITHIN", timedelta(0))
+    assert "hx-get" not in browser_client.get(f"{card_address(follow_up)}?n=1&seen={seen}").content.decode()

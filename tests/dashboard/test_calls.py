@@ -225,3 +225,14 @@ def test_it_asks_the_whole_page_to_sign_in_when_its_session_is_over(
 def test_it_shows_a_call_that_is_being_decided(browser_client: Client, workspace: Workspace) -> None:
     a_call(an_agent(workspace), status=Call.Status.RECEIVED)
     assert "being decided" in browser_client.get(f"/w/{workspace.pk}/calls").content.decode()
+
+
+@pytest.mark.parametrize(
+    "key", ["q", "outcome", "reason", "message_status", "agent", "date", "before", "newest", "watch"]
+)
+@pytest.mark.parametrize("page", ["calls", "calls/live", "messages"])
+def test_it_passes_over_what_no_filter_can_be(
+    browser_client: Client, workspace: Workspace, page: str, key: str
+) -> None:
+    address = f"/w/{workspace.pk}/{page}?newest={workspace.pk}&{key}=%00"
+    assert browser_client.get(address).status_code in (200, 204)

@@ -7,7 +7,15 @@ from django.test import Client
 from django.utils import timezone
 
 from postcall.dashboard.models import SignInTry
-from postcall.dashboard.signing_in import MAX_TRIES, TOO_MANY, WITHIN, WRONG
+from postcall.dashboard.signing_in import (
+    MAX_TRIES,
+    MAX_TRIES_FROM_ADDRESS,
+    TOO_MANY,
+    WITHIN,
+    WRONG,
+    is_throttled,
+    note_try,
+)
 from postcall.workspaces.models import User, Workspace
 
 from .factories import PASSWORD, a_member
@@ -110,3 +118,11 @@ def test_it_asks_for_a_token_against_forged_forms(workspace: Workspace) -> None:
 def test_it_tells_a_person_without_a_workspace_how_to_get_into_one(client: Client, db: None) -> None:
     client.force_login(User.objects.create_user("new@northgate.example", PASSWORD))
     assert "You are in no workspace yet" in client.get("/").content.decode()
+
+
+@pytest.mark.parametrize(("address", "throttled"), [("10.0.0.1", False), ("127.0.0.1", False), ("8.8.4.4", True)])
+def test_it_locks_no_one_out_by_the_address_of_a_proxy(db: None, address: str, throttled: bool) -> None:
+    now = timezone.now()
+    tries = [SignInTry(who=f"{n}", address=address, at=now) for n in range(MAX_TRIES_FROM_ADDRESS)]
+    SignInTry.objects.bulk_create(tries)
+    assert is_throttled(note_try("dana@northgate.example", address)) is throttled

@@ -6,11 +6,11 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from postcall.api.answers import first_id
 from postcall.calls.models import Call
 from postcall.dashboard import words
 from postcall.dashboard.cards import filled, origin_of
 from postcall.dashboard.middleware import zone_named
-from postcall.dashboard.paging import first_id_at
 from postcall.dashboard.templatetags.postcall import ago, phone, price, relative, spell_seconds
 from postcall.followups.models import Reason
 from postcall.ids import new_id
@@ -129,5 +129,26 @@ def test_it_says_where_a_value_came_from(kind: str, binding: dict[str, str] | No
 def test_it_knows_the_first_id_of_a_moment() -> None:
     before = timezone.now()
     made = new_id()
-    assert first_id_at(before - timedelta(milliseconds=1)) < made
-    assert made < first_id_at(timezone.now() + timedelta(milliseconds=2))
+    assert first_id(before - timedelta(milliseconds=1)) < made
+    assert made < first_id(timezone.now() + timedelta(milliseconds=2))
+
+
+@pytest.mark.parametrize(
+    ("status", "minutes", "settled"),
+    [
+        (Message.Status.SENT, 1, False),
+        (Message.Status.SENT, 11, True),
+        (Message.Status.UNCONFIRMED, 11, True),
+        (Message.Status.QUEUED, 600, False),
+        (Message.Status.DELIVERED, 0, True),
+    ],
+)
+def test_it_expects_no_news_for_ever(status: str, minutes: int, settled: bool) -> None:
+    message = Message(status=status, updated_at=timezone.now() - timedelta(minutes=minutes))
+    assert words.message_state(message).settled is settled
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(0, words.SOON_S), (300, words.LATER_S)])
+def test_it_asks_seldom_while_a_text_waits_for_a_later_hour(minutes: int, seconds: int) -> None:
+    message = Message(status=Message.Status.SCHEDULED, due_at=timezone.now() + timedelta(minutes=minutes))
+    assert words.asks_every_s(message) == seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
@@ -19,10 +20,12 @@ from postcall.api.keys import ApiRequest
 from postcall.api.models import IdempotentRequest
 from postcall.api.problems import Problem
 from postcall.sources.ended_call import Strict
+from postcall.workspaces.encryption import CannotDecrypt, decrypt, encrypt
 
 JSON: Final = "application/json; charset=utf-8"
 MAX_PAGE: Final = 200
 ANSWERS_KEPT_FOR: Final = timedelta(days=1)
+KEPT_HEADERS: Final = ("ETag", "Location")
 
 
 class Out(BaseModel):
@@ -105,13 +108,14 @@ def page_of(rows: models.QuerySet[Row], paging: Paging, shape: Callable[[Row], I
 def between(rows: models.QuerySet[Row], start: Moment | None, end: Moment | None) -> models.QuerySet[Row]:
     """Rows made from `start` on and before `end`, by the moment that their ids carry (to the millisecond)."""
     if start is not None:
-        rows = rows.filter(id__gte=_first_id(start))
+        rows = rows.filter(id__gte=first_id(start))
     if end is not None:
-        rows = rows.filter(id__lt=_first_id(end))
+        rows = rows.filter(id__lt=first_id(end))
     return rows
 
 
-def _first_id(moment: datetime | date) -> UUID:
+def first_id(moment: datetime | date) -> UUID:
+    """The smallest id that can have been made at that moment or later: an index finds it, a time has none."""
     if not isinstance(moment, datetime):
         moment = datetime.combine(moment, time(), UTC)
     milliseconds = int(moment.timestamp() * 1000)
@@ -146,7 +150,7 @@ def _keyed(operation: Operation) -> None:
             if told is not None:
                 return told
             response: HttpResponse = view(request, **arguments)
-            row.status, row.body = response.status_code, response.content
+            row.status, row.body = response.status_code, _sealed(response)
             row.content_type = response.headers.get("Content-Type", "")
             row.save()
             return response
@@ -175,9 +179,24 @@ def _remembered(request: ApiRequest, key: str) -> tuple[IdempotentRequest, HttpR
         return IdempotentRequest(workspace=workspace, key=key, request_digest=digest.hexdigest()), None
     if row.request_digest != digest.hexdigest():
         raise Problem(422, "this Idempotency-Key came with another request before: use a new key for a new request")
-    response = HttpResponse(bytes(row.body), status=row.status, content_type=row.content_type)
-    response["Idempotency-Replayed"] = "true"
-    return row, response
+    return row, _opened(row)
+
+
+def _sealed(response: HttpResponse) -> bytes:
+    """The answer for its repetition, encrypted: it may hold a secret that is shown this once."""
+    kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    return encrypt(json.dumps({"headers": kept, "body": response.content.decode()})).encode()
+
+
+def _opened(row: IdempotentRequest) -> HttpResponse:
+    try:
+        kept = json.loads(decrypt(bytes(row.body).decode()))
+    except CannotDecrypt:
+        raise Problem(
+            409, "this was done, but its answer cannot be given again: it was encrypted with another secret key"
+        ) from None
+    headers = kept["headers"] | {"Idempotency-Replayed": "true"}
+    return HttpResponse(kept["body"], status=row.status, content_type=row.content_type, headers=headers)
 
 
 def forget_old_answers() -> int:

@@ -5,12 +5,45 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
-from postcall.api.problems import CONTENT_TYPE, MAX_BODY, as_problem, problem_for, too_large
+from postcall.api.problems import CONTENT_TYPE, MAX_BODY, Problem, as_problem, problem_for, too_large
+
+log = structlog.get_logger(__name__)
 
 MACHINE_PATHS = ("/api/", "/in/", "/twilio/", "/healthz", "/readyz", "/metrics")
 PROBES = ("/healthz", "/readyz", "/metrics")
+
+
+class KnownHost:
+    """Middleware: a request under a name that is not ours is refused in words, before anything else looks at it.
+    Probes come by whatever address the machine has."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path in PROBES:
+            return self.get_response(request)
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return _unknown_host(request)
+        return self.get_response(request)
+
+
+def _unknown_host(request: HttpRequest) -> HttpResponse:
+    name = request.META.get("HTTP_HOST", "")[:100]
+    log.info("request under an unknown name refused", host=name)
+    said = (
+        f"this Postcall does not go by the name {name}: set POSTCALL_ALLOWED_HOSTS (or POSTCALL_PUBLIC_URL) to the "
+        "names under which it is reached"
+    )
+    if request.path.startswith(MACHINE_PATHS):
+        return Problem(400, said).response()
+    return HttpResponse(f"{said[0].upper()}{said[1:]}.\n", status=400, content_type="text/plain; charset=utf-8")
 
 
 class MachineDoors:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
@@ -22,7 +23,7 @@ from postcall.sources.reading import NotJson
 log = structlog.get_logger(__name__)
 
 CONTENT_TYPE: Final = "application/problem+json"
-MAX_BODY: Final = 10 * 1024 * 1024
+MAX_BODY: Final = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 RETRY_AFTER_S: Final = 5
 
 
@@ -85,10 +86,6 @@ def wrong_fields(errors: Sequence[tuple[str, str]]) -> Problem:
     first, said = errors[0]
     more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
     return Problem(422, f"{f'`{first}`' if first else 'the body'}: {said}{more}", errors)
-
-
-def not_found(what: str) -> Problem:
-    return Problem(404, f"there is no such {what} in this workspace")
 
 
 def too_large() -> Problem:

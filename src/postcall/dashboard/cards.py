@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from postcall.actions.message import PLACEHOLDER
 from postcall.dashboard.transcript import evidence_of
-from postcall.dashboard.words import Numbered, State, event_state
+from postcall.dashboard.words import Numbered, State, asks_every_s, event_state
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.reasons import IN_WORDS, MEND
 from postcall.messages.errors import ErrorText, explain
@@ -77,6 +77,10 @@ class Card:
     @property
     def state(self) -> State:
         return self.numbered.state
+
+    @property
+    def asks_every_s(self) -> int:
+        return asks_every_s(self.message)
 
     @property
     def verdict(self) -> Mapping[str, Any]:

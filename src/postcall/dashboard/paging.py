@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -62,8 +61,3 @@ def uuid_or_none(text: str | None) -> UUID | None:
         return UUID(text) if text else None
     except ValueError:
         return None
-
-
-def first_id_at(moment: datetime) -> UUID:
-    """The smallest id that can have been made at that moment or later: an index finds it, a time has none."""
-    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)

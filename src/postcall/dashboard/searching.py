@@ -13,13 +13,21 @@ from django.db.models.functions import Cast
 from django.http import QueryDict
 from django.utils import timezone
 
+from postcall.api.answers import first_id
 from postcall.calls.models import Call
-from postcall.dashboard.paging import first_id_at, uuid_or_none
+from postcall.dashboard.paging import uuid_or_none
+from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS
 from postcall.followups.models import FollowUp
+from postcall.sources.ended_call import storable
 from postcall.workspaces.models import Workspace
 
 DATES: Final[dict[str, str]] = {"today": "Today", "7d": "Last 7 days", "30d": "Last 30 days"}
 UNASSIGNED: Final = "unassigned"
+_CHOICES: Final = (
+    ("outcome", "outcome", OUTCOMES),
+    ("reason", "reason", REASONS),
+    ("message_status", "message__status", MESSAGE_STATUSES),
+)
 _NUMBER: Final = re.compile(r"[+\d][\d\s().-]{2,}")
 
 
@@ -45,12 +53,12 @@ def find_calls(workspace: Workspace, asked: QueryDict) -> QuerySet[Call]:
     if (agent := uuid_or_none(asked.get("agent"))) is not None:
         calls = calls.filter(agent_id=agent)
     if since := since_of(asked.get("date", "")):
-        calls = calls.filter(pk__gte=first_id_at(since), received_at__gte=since)
+        calls = calls.filter(pk__gte=first_id(since), received_at__gte=since)
     if asked.get("outcome") == UNASSIGNED:
         calls = calls.filter(status=Call.Status.UNASSIGNED)
     elif condition := _about_follow_ups(asked):
         calls = calls.filter(Exists(FollowUp.objects.filter(condition, call=OuterRef("pk"))))
-    return _with_words(calls, asked.get("q", "").strip()[:200])
+    return _with_words(calls, storable(asked.get("q", "")).strip()[:200])
 
 
 def is_asking(asked: QueryDict) -> bool:
@@ -67,8 +75,8 @@ def since_of(date: str) -> datetime | None:
 
 def _about_follow_ups(asked: QueryDict) -> Q | None:
     about = Q()
-    for key, field in (("outcome", "outcome"), ("reason", "reason"), ("message_status", "message__status")):
-        if value := asked.get(key):
+    for key, field, known in _CHOICES:
+        if (value := asked.get(key)) in known:
             about &= Q(**{field: value})
     return about or None
 

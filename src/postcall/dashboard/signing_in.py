@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,8 @@ from django.utils import timezone
 
 from postcall.dashboard.models import SignInTry
 
-# Failures allowed in a quarter of an hour, for one e-mail address from one place and for all from that place.
+# Failures allowed in a quarter of an hour, for one e-mail address from one place and for all from that place. The
+# second is not counted of private addresses: a proxy's is everybody's, and one guesser would lock all out.
 WITHIN = timedelta(minutes=15)
 MAX_TRIES = 5
 MAX_TRIES_FROM_ADDRESS = 100
@@ -64,4 +66,13 @@ def note_try(email: str, address: str) -> SignInTry:
 def is_throttled(tried: SignInTry) -> bool:
     """Whether this try, already written down, is one too many."""
     lately = SignInTry.objects.filter(address=tried.address, at__gt=tried.at - WITHIN)
-    return lately.filter(who=tried.who).count() > MAX_TRIES or lately.count() > MAX_TRIES_FROM_ADDRESS
+    if lately.filter(who=tried.who).count() > MAX_TRIES:
+        return True
+    return _is_public(tried.address) and lately.count() > MAX_TRIES_FROM_ADDRESS
+
+
+def _is_public(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_global
+    except ValueError:
+        return False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
+
+from django.utils import timezone
 
 from postcall.calls.models import Call
 from postcall.followups.models import FollowUp, Reason
@@ -65,15 +67,18 @@ _MESSAGES: Final[dict[str, tuple[Tone, str, str]]] = {
     Message.Status.CANCELED: ("idle", "idle", "canceled"),
 }
 MESSAGE_STATUSES: Final[dict[str, str]] = {status: words for status, (_, _, words) in _MESSAGES.items()}
-# What the next seconds will change by themselves: such rows and cards ask again.
-_MOVING: Final = {
-    Message.Status.SCHEDULED,
-    Message.Status.QUEUED,
+# What changes by itself: such rows and cards ask again. What waits with us surely moves some day; of what is at
+# Twilio, or may be, no more word may ever come.
+_WAITING: Final = {Message.Status.SCHEDULED, Message.Status.QUEUED}
+_UNDER_WAY: Final = {
     Message.Status.SENDING,
     Message.Status.ACCEPTED,
     Message.Status.SENT,
     Message.Status.UNCONFIRMED,
 }
+EXPECTED_WITHIN: Final = timedelta(minutes=10)
+SOON_S: Final = 2
+LATER_S: Final = 60
 _HUES: Final = 4
 _PLATFORMS: Final = {
     "api": "the API",
@@ -109,7 +114,18 @@ def message_state(message: Message) -> State:
     tone, icon, words = _MESSAGES[message.status]
     if tone == "bad" and message.error_code:
         words = f"{words}, error {message.error_code}"
-    return State(tone, icon, words, message.status not in _MOVING)
+    return State(tone, icon, words, message.status not in _WAITING and not _is_under_way(message))
+
+
+def _is_under_way(message: Message) -> bool:
+    return message.status in _UNDER_WAY and timezone.now() - message.updated_at < EXPECTED_WITHIN
+
+
+def asks_every_s(message: Message | None) -> int:
+    """How often a card asks whether it has moved: seldom while its text waits for a later hour."""
+    if message is None or message.status not in _WAITING or message.due_at is None:
+        return SOON_S
+    return SOON_S if message.due_at - timezone.now() < timedelta(seconds=LATER_S) else LATER_S
 
 
 def event_state(status: str) -> State:

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_GET
 
 from postcall.actions.message import warnings_about
 from postcall.actions.models import Action, Attachment
+from postcall.api.answers import first_id
 from postcall.dashboard.access import Visit, member
 from postcall.dashboard.attached import mapped
-from postcall.dashboard.paging import first_id_at
 from postcall.followups.models import FollowUp
 from postcall.messages.models import Message
 
@@ -44,7 +44,7 @@ def every(visit: Visit) -> HttpResponse:
 def _last_week(visit: Visit, actions: Sequence[Action]) -> dict[UUID, Mapping[str, Any]]:
     since = timezone.now() - _WEEK
     counted = (
-        FollowUp.objects.filter(workspace=visit.workspace, action__in=actions, pk__gte=first_id_at(since))
+        FollowUp.objects.filter(workspace=visit.workspace, action__in=actions, pk__gte=first_id(since))
         .values("action_id")
         .annotate(
             judged=Count("pk", filter=~Q(result="")),

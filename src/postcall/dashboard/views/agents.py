@@ -13,10 +13,10 @@ from django.views.decorators.http import require_GET
 
 from postcall.actions.models import Attachment
 from postcall.agents.models import Agent, ExternalId
+from postcall.api.answers import first_id
 from postcall.calls.models import Call
 from postcall.dashboard.access import Visit, member
 from postcall.dashboard.attached import mapped
-from postcall.dashboard.paging import first_id_at
 
 _WEEK: Final = timedelta(days=7)
 _IDS: Final = Prefetch("external_ids", ExternalId.objects.filter(live=True).order_by("pk"), to_attr="known_as")
@@ -36,7 +36,7 @@ def every(visit: Visit) -> HttpResponse:
     rows = list(agents.prefetch_related(_IDS, _ATTACHED).order_by("name"))
     since = timezone.now() - _WEEK
     counted = (
-        Call.objects.filter(workspace=visit.workspace, agent__in=rows, pk__gte=first_id_at(since))
+        Call.objects.filter(workspace=visit.workspace, agent__in=rows, pk__gte=first_id(since))
         .values("agent_id")
         .annotate(calls=Count("pk"), last=Max("received_at"))
     )

@@ -16,11 +16,12 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
 from postcall.agents.models import Agent
+from postcall.api.answers import first_id
 from postcall.calls.models import Call, RawPayload
 from postcall.dashboard import searching, transcript
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.cards import cards
-from postcall.dashboard.paging import first_id_at, newest_first, query, uuid_or_none
+from postcall.dashboard.paging import newest_first, query, uuid_or_none
 from postcall.dashboard.verbs import tried
 from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS, follow_up_state, numbered
 from postcall.followups import review
@@ -44,7 +45,7 @@ def log(visit: Visit) -> HttpResponse:
     """Every call that ended, newest first."""
     request = visit.request
     page = newest_first(request, _with_follow_ups(searching.find_calls(visit.workspace, request.GET)), PAGE_SIZE)
-    newest = page.rows[0].pk if page.rows else first_id_at(timezone.now())
+    newest = page.rows[0].pk if page.rows else first_id(timezone.now())
     return visit.page(
         "calls.html",
         {

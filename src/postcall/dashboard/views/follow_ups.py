@@ -17,6 +17,7 @@ from postcall.dashboard.verbs import REFUSALS, tried
 from postcall.dashboard.words import Numbered
 from postcall.followups import review
 from postcall.followups.models import FollowUp
+from postcall.sources.ended_call import storable
 
 
 def _follow_ups() -> QuerySet[FollowUp]:
@@ -26,12 +27,13 @@ def _follow_ups() -> QuerySet[FollowUp]:
 @require_GET
 @member
 def card(visit: Visit, follow_up_id: UUID) -> HttpResponse:
-    """The card as it stands now, under the number that its page gave it. 204: as the page has it."""
+    """The card as it stands now, under the number that its page gave it. 204: as the page has it, for now."""
     follow_up = visit.one(_follow_ups(), follow_up_id)
     asked = visit.request.GET
     number = asked.get("n", "")
     shown = cards([Numbered(int(number) if number.isdecimal() and len(number) < 4 else 1, follow_up)])[0]
-    if asked.get("seen") == shown.seen:
+    # What has become settled by the clock alone is sent once more, so that its page stops asking.
+    if asked.get("seen") == shown.seen and not shown.state.settled:
         return HttpResponse(status=204)
     # A verdict marks its quotes in the transcript too: the whole page is read again.
     if asked.get("pending") and follow_up.outcome != FollowUp.Outcome.PENDING:
@@ -44,7 +46,7 @@ def card(visit: Visit, follow_up_id: UUID) -> HttpResponse:
 def approve(visit: Visit, follow_up_id: UUID) -> HttpResponse:
     """Sends it, in the operator's words where they changed them. What was typed is never lost."""
     follow_up = visit.one(_follow_ups(), follow_up_id)
-    typed = visit.request.POST.get("body", "").replace("\r\n", "\n").strip()
+    typed = storable(visit.request.POST.get("body", "")).replace("\r\n", "\n").strip()
     try:
         verbs.approve(follow_up, None if typed == follow_up.body else typed or None)
     except REFUSALS as refusal:

@@ -17,6 +17,7 @@ from postcall.dashboard.words import MESSAGE_STATUSES
 from postcall.messages import operator
 from postcall.messages.errors import explain
 from postcall.messages.models import Message
+from postcall.sources.ended_call import storable
 
 PAGE_SIZE: Final = 50
 
@@ -58,7 +59,7 @@ def log(visit: Visit) -> HttpResponse:
 def resend(visit: Visit, message_id: UUID) -> HttpResponse:
     """Sends the same text again, with the operator's reason beside it."""
     message = visit.one(Message.objects.select_related("follow_up"), message_id)
-    reason = visit.request.POST.get("reason", "").strip()[:500]
+    reason = storable(visit.request.POST.get("reason", "")).strip()[:500]
     if not reason:
         flashes.error(visit.request, "Say why the text goes out again.")
     elif tried(visit, lambda: operator.resend(message, reason, by=visit.person.email)):

@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from django.views.decorators.http import require_GET
 
+from postcall.api.answers import first_id
 from postcall.calls.models import Call
 from postcall.dashboard.access import Visit, member
-from postcall.dashboard.paging import first_id_at
 from postcall.dashboard.templatetags.postcall import relative
 from postcall.dashboard.words import Tone
 from postcall.followups.models import FollowUp
@@ -78,7 +78,7 @@ def overview(visit: Visit) -> HttpResponse:
 
 def count(workspace: Workspace, since: datetime, until: datetime) -> Counts:
     """From `since` to `until`; calls by their arrival, texts by when they were made."""
-    first = first_id_at(since)
+    first = first_id(since)
     calls = Call.objects.filter(workspace=workspace, pk__gte=first, received_at__gte=since, received_at__lt=until)
     made = Message.objects.filter(workspace=workspace, pk__gte=first, created_at__gte=since, created_at__lt=until)
     texts = made.aggregate(
@@ -125,7 +125,7 @@ def _about_the_account(visit: Visit) -> Iterator[ToDo]:
 def _failures(visit: Visit, now: datetime) -> Iterator[ToDo]:
     since = now - timedelta(days=1)
     failed = Message.objects.filter(
-        workspace=visit.workspace, pk__gte=first_id_at(since), created_at__gte=since, status__in=_FAILED
+        workspace=visit.workspace, pk__gte=first_id(since), created_at__gte=since, status__in=_FAILED
     )
     by_code = failed.values_list("error_code").annotate(texts=Count("pk")).order_by("-texts", "error_code")
     for code, texts in by_code[:5]:
@@ -174,7 +174,7 @@ def _unconfirmed(visit: Visit, now: datetime) -> Iterator[ToDo]:
 def _unassigned(visit: Visit, now: datetime) -> Iterator[ToDo]:
     since = now - _WEEK
     lost = Call.objects.filter(
-        workspace=visit.workspace, pk__gte=first_id_at(since), status=Call.Status.UNASSIGNED
+        workspace=visit.workspace, pk__gte=first_id(since), status=Call.Status.UNASSIGNED
     ).count()
     if lost:
         yield ToDo(

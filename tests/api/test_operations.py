@@ -1,0 +1,34 @@
+"""The probes' doors, and the names under which we are reached."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+PROBLEM = "application/problem+json"
+
+
+def test_it_says_which_setting_names_us(client: Client) -> None:
+    page = client.get("/sign-in", HTTP_HOST="texts.northgate.example")
+    assert page.status_code == 400
+    assert "POSTCALL_ALLOWED_HOSTS" in page.content.decode()
+    assert page["Content-Type"].startswith("text/plain")
+
+
+def test_it_says_so_to_programs_too(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    refused = client.get("/api/v1/agents", HTTP_HOST="no such name")
+    assert (refused.status_code, refused["Content-Type"]) == (400, PROBLEM)
+    assert "POSTCALL_ALLOWED_HOSTS" in refused.json()["detail"]
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.django_db
+def test_it_answers_probes_under_any_name(client: Client) -> None:
+    assert client.get("/healthz", HTTP_HOST="10.1.2.3:8000").status_code == 200
+
+
+@pytest.mark.django_db
+def test_it_tells_nothing_of_a_database_error(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE worker RENAME TO not_there")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "does not answer")
