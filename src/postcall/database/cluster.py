@@ -122,13 +122,13 @@ def check_version(cluster: Path) -> None:
     except (FileNotFoundError, NotADirectoryError):
         raise EmbeddedDatabaseError(
             f"{cluster} holds no PostgreSQL database.",
-            "Move it away to start with an empty one, or restore the latest backup.",
+            "Move it away to start with an empty one, or put a copy of the data folder back.",
         ) from None
     if major != str(POSTGRES_MAJOR):
         raise EmbeddedDatabaseError(
             f"The database in {cluster} was made by PostgreSQL {major}; this Postcall runs {POSTGRES_MAJOR}.",
-            "With the Postcall that made it run `postcall backup FILE`; then move the data folder away "
-            "and run `postcall restore FILE` with this one.",
+            "Dump it with pg_dump while the Postcall that made it runs; then move `postgres/` out of the data folder, "
+            "start this one and load the dump.",
         )
 
 

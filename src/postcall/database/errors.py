@@ -21,7 +21,7 @@ _MENDS_BY_ERRNO = {
 
 _CORRUPTED = (
     "The database files are damaged, or come from another kind of machine: move the data folder away and "
-    "restore the latest backup (`postcall restore FILE`)."
+    "put a copy of it back in its place, if there is one."
 )
 
 # PostgreSQL's words (it runs with untranslated messages) and what to do about them, most telling first.
