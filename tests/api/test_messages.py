@@ -61,7 +61,8 @@ def test_it_shows_a_call_in_a_fixed_number_of_queries(
 ) -> None:
     done = follow()
     ended(done, "delivered")
-    with django_assert_num_queries(6):  # the key, its workspace, the call, its follow-ups, their attempts, their events
+    # The key, its workspace, the call, its follow-ups, their attempts, their events.
+    with django_assert_num_queries(6):
         api.get(f"/calls/{done.call}")
 
 

@@ -20,8 +20,8 @@ def test_it_refuses_another_major_version_and_says_how_to_move(data_dir: Path) -
     (EmbeddedDatabase(data_dir).cluster / "PG_VERSION").write_text("17\n")
     said = refusal(data_dir)
     assert "made by PostgreSQL 17; this Postcall runs 18" in said
-    assert "postcall backup" in said
-    assert "postcall restore" in said
+    assert "pg_dump" in said
+    assert "load the dump" in said
 
 
 def test_it_refuses_a_folder_without_a_database_in_it(data_dir: Path) -> None:
@@ -34,7 +34,7 @@ def test_it_says_that_the_files_are_damaged(data_dir: Path) -> None:
     control.write_bytes(b"\0" * control.stat().st_size)
     said = refusal(data_dir)
     assert "files are damaged" in said
-    assert "restore the latest backup" in said
+    assert "put a copy of it back" in said
     assert "incompatible with server" in said
     assert server_processes(data_dir) == []
 

@@ -127,8 +127,8 @@ def check_version(cluster: Path) -> None:
     if major != str(POSTGRES_MAJOR):
         raise EmbeddedDatabaseError(
             f"The database in {cluster} was made by PostgreSQL {major}; this Postcall runs {POSTGRES_MAJOR}.",
-            "Dump it with pg_dump while the Postcall that made it runs; then move `postgres/` out of the data folder, "
-            "start this one and load the dump.",
+            "Dump it with pg_dump while the Postcall that made it runs; then move `postgres/` out of the data "
+            "folder, start this one and load the dump.",
         )
 
 
