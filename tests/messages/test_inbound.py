@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from twilio.request_validator import RequestValidator
 
+from postcall.config import config
 from postcall.followups.models import OptOut
 from postcall.followups.optouts import active_opt_out, opt_out
 from postcall.messages.accounts import use_own
@@ -112,3 +114,13 @@ def test_a_stop_counts_where_the_account_had_another_token_before(clinic: Clinic
     text(clinic, "STOP")
     assert active_opt_out(clinic.workspace.pk, ANN)
     assert active_opt_out(other.workspace.pk, ANN) is None
+
+
+def test_it_hears_a_stop_signed_with_the_token_that_replaced_the_addresss_own(clinic: Clinic) -> None:
+    before = use_own(clinic.workspace, account_sid=SHARED, auth_token="old", from_number="+14155550100").account
+    use_own(clinic.workspace, account_sid=SHARED, auth_token="new", from_number="+14155550100")
+    form = {"AccountSid": SHARED, "From": ANN, "To": "+14155550100", "Body": "STOP"}
+    path = f"/twilio/inbound/{before.inbound_token}"
+    signature = RequestValidator("new").compute_signature(config().base_url + path, form)
+    receive(before.inbound_token, path, form.items(), {"X-Twilio-Signature": signature})
+    assert active_opt_out(clinic.workspace.pk, ANN)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from postcall.actions.message import MAX_LENGTH
 from postcall.messages import segments
 from postcall.messages.errors import TEXTS
 from postcall.samples import SampleCall, load_calls, load_workspace
@@ -189,7 +190,7 @@ def test_it_writes_a_long_estimate_in_several_segments() -> None:
 
 
 def test_it_writes_an_estimate_that_is_too_long() -> None:
-    assert len(estimate("garage-estimate-too-long")) > segments.MAX_CHARS
+    assert len(estimate("garage-estimate-too-long")) > MAX_LENGTH
 
 
 def test_it_carries_a_code_with_a_leading_zero() -> None:

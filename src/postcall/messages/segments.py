@@ -10,11 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from postcall.actions.message import MAX_LENGTH
-
 Encoding = Literal["GSM-7", "UCS-2"]
 
-MAX_CHARS: Final = MAX_LENGTH
 
 GSM_BASIC: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from twilio.request_validator import (  # type: ignore[import-untyped]  # the SDK ships no types
     RequestValidator,
@@ -58,6 +58,16 @@ class Params:
         return values[-1] if values else default
 
 
+def _auth_tokens(account: Account) -> Iterator[str]:
+    """The version's own, then those that its owner saved for the same account before or since: Twilio signs with
+    the present one, also what goes to an address that it was given under an older one."""
+    yield account.auth_token
+    versions = Account.objects.filter(workspace=account.workspace_id, account_sid=account.account_sid)
+    for other in versions.exclude(pk=account.pk).order_by("-id"):
+        if other.auth_token != account.auth_token:
+            yield other.auth_token
+
+
 def verify(account: Account, path: str, params: Params, headers: Mapping[str, str]) -> None:
     """Raises BadSignature unless the account's auth token signed this form for this address.
 
@@ -71,10 +81,13 @@ def verify(account: Account, path: str, params: Params, headers: Mapping[str, st
         raise BadSignature("the request carries no X-Twilio-Signature")
     if params.get("AccountSid") != account.account_sid:
         raise BadSignature("the request speaks of another Twilio account")
-    validator = RequestValidator(account.auth_token)
     algorithm = get_signature_algorithm(given.get(SETTINGS))
     url = config().base_url + path
-    if not any(validator.validate(address, params, signature, algorithm) for address in (url, url + INSIST)):
+    if not any(
+        RequestValidator(auth_token).validate(address, params, signature, algorithm)
+        for auth_token in _auth_tokens(account)
+        for address in (url, url + INSIST)
+    ):
         raise BadSignature(
             f"the signature does not fit: is {config().base_url} the address that Twilio was given, "
             "and the auth token the account's primary one?"

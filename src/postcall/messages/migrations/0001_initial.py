@@ -135,7 +135,6 @@ class Migration(migrations.Migration):
                 ('by', models.CharField(default='postcall', max_length=10)),
                 ('error_code', models.IntegerField(null=True)),
                 ('error_message', models.TextField(blank=True)),
-                ('clock_offset_s', models.FloatField(default=0, help_text="Twilio's Date header less our clock, in seconds.")),
                 ('candidates', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=34), default=list, help_text='SIDs with another body that the lists showed and no attempt owns.', size=None)),
                 ('checks_done', models.PositiveSmallIntegerField(default=0)),
                 ('polls_done', models.PositiveSmallIntegerField(default=0)),
