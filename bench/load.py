@@ -112,6 +112,7 @@ class Stack:
             "TWILIO_FROM_NUMBER": "+14155550100",
             "TWILIO_API_URL": f"http://127.0.0.1:{self.sandbox_port}",
             "POSTCALL_LOG_FORMAT": "json",
+            "POSTCALL_SANDBOX_URL": f"http://127.0.0.1:{self.sandbox_port}",  # one stand-in is enough
         }
         environment.pop("DATABASE_URL", None)
         self.process = subprocess.Popen(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postcall.calls.numbers import e164
+from postcall.numbers import e164
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from postcall.actions.editing import locked, unbound
 from postcall.actions.models import Action, Attachment
 from postcall.agents.editing import Conflict, Invalid
 from postcall.agents.models import Agent
-from postcall.calls.numbers import e164
-from postcall.sources.ended_call import Strict, Text
+from postcall.numbers import e164
+from postcall.shapes import Strict, Text
 
 MAX_RULES = 20
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
-from postcall.calls.words import is_redacted, says_nothing
-from postcall.sources.ended_call import storable
+from postcall.shapes import storable
+from postcall.words import is_redacted, says_nothing
 
 Format = Literal["date", "time", "datetime", "number", "money"]
 Allowed = Literal["digits", "url", "phone", "line_breaks", "long"]

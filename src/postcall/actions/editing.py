@@ -13,7 +13,7 @@ from postcall.actions.bindings import Binding, dump
 from postcall.actions.message import MAX_LENGTH, PLACEHOLDER, inputs_of
 from postcall.actions.models import Action, Attachment, Revision
 from postcall.agents.editing import Conflict, Invalid, Name
-from postcall.sources.ended_call import Strict, Text
+from postcall.shapes import Strict, Text
 from postcall.workspaces.models import Workspace
 
 MAX_INPUTS = 50

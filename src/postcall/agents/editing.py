@@ -18,8 +18,8 @@ from django.utils import timezone as clock
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from postcall.agents.models import Agent, ExternalId
-from postcall.calls.numbers import e164
-from postcall.sources.ended_call import Identifier, Strict, Text
+from postcall.numbers import e164
+from postcall.shapes import Identifier, Strict, Text
 from postcall.workspaces.models import Workspace
 
 SourceName = Literal[

@@ -19,7 +19,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from postcall.api.keys import ApiRequest
 from postcall.api.models import IdempotentRequest
 from postcall.api.problems import Problem
-from postcall.sources.ended_call import Strict
+from postcall.shapes import Strict
 from postcall.workspaces.encryption import CannotDecrypt, decrypt, encrypt
 
 JSON: Final = "application/json; charset=utf-8"

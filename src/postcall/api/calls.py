@@ -21,7 +21,8 @@ from postcall.calls.models import Call
 from postcall.calls.receive import AlreadyAssigned, assign, receive
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.review import rejudge
-from postcall.sources.ended_call import EndedCall, Strict
+from postcall.shapes import Strict
+from postcall.sources.ended_call import EndedCall
 
 routes = Routes(tags=["Calls"])
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from postcall.calls.models import Call
 from postcall.followups.models import FollowUp
-from postcall.sources.ended_call import Text
+from postcall.shapes import Text
 
 Row = TypeVar("Row", bound=Model)
 

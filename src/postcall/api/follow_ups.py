@@ -26,7 +26,7 @@ from postcall.api.shapes import (
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.review import approve, give_feedback, reject
 from postcall.messages.handing import TwilioMessaging
-from postcall.sources.ended_call import Strict, Text
+from postcall.shapes import Strict, Text
 
 routes = Routes(tags=["Follow-ups"])
 

@@ -26,7 +26,7 @@ from postcall.api.shapes import (
 )
 from postcall.messages import operator
 from postcall.messages.models import Message
-from postcall.sources.ended_call import Strict, Text
+from postcall.shapes import Strict, Text
 
 routes = Routes(tags=["Messages"])
 

@@ -15,10 +15,10 @@ from postcall.api.filters import Digits, numbered
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.problems import Problem, wrong_fields
 from postcall.api.routes import Routes
-from postcall.calls.numbers import e164
 from postcall.followups import optouts
 from postcall.followups.models import OptOut
-from postcall.sources.ended_call import Strict, Text
+from postcall.numbers import e164
+from postcall.shapes import Strict, Text
 
 routes = Routes(tags=["Opt-outs"])
 

@@ -27,7 +27,8 @@ from postcall.followups.trial import Trial, try_out
 from postcall.judge.choose import judge_from_config
 from postcall.judge.verdicts import JudgeFailed
 from postcall.messages.segments import count
-from postcall.sources.ended_call import EndedCall, Identifier, Strict, Text
+from postcall.shapes import Identifier, Strict, Text
+from postcall.sources.ended_call import EndedCall
 
 routes = Routes(tags=["Trying out"])
 

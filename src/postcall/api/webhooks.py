@@ -18,8 +18,8 @@ from postcall.calls.receive import receive
 from postcall.config import config
 from postcall.messages import callbacks, inbound
 from postcall.messages.signatures import BadSignature, UnknownAddress
+from postcall.shapes import storable
 from postcall.sources.editing import auth_of
-from postcall.sources.ended_call import storable
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
 from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source

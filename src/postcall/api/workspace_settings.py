@@ -19,7 +19,7 @@ from postcall.messages import accounts
 from postcall.messages.addresses import inbound_address
 from postcall.messages.errors import explain
 from postcall.messages.models import SendingAccount
-from postcall.sources.ended_call import Strict
+from postcall.shapes import Strict
 from postcall.workspaces.models import Workspace
 
 routes = Routes(tags=["Settings"])

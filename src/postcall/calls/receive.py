@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from postcall.agents.models import Agent, ExternalId
 from postcall.calls.models import Call, RawPayload
-from postcall.calls.numbers import e164
+from postcall.numbers import e164
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.models import Source
 from postcall.work.rows import find, insert, insert_if_free

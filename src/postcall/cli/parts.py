@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from postcall.cli.addresses import listening_address, refuse_taken_port
-from postcall.cli.environment import django, prepared
+from postcall.cli.environment import database, django, prepared
 from postcall.cli.output import note
 from postcall.cli.processes import end_with_parent
 from postcall.config import config
@@ -27,7 +27,8 @@ def web(
     # A part of `postcall up` is left to listen beside what a killed one may still hold.
     if not end_with_parent():
         refuse_taken_port(address, environment.port)
-    with django():
+    # Django is loaded by the server's own worker process alone.
+    with database():
         server = Granian(
             "postcall.wsgi:application",
             address=address,

@@ -18,7 +18,7 @@ from postcall.calls.models import Call
 from postcall.dashboard.paging import uuid_or_none
 from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS
 from postcall.followups.models import FollowUp
-from postcall.sources.ended_call import storable
+from postcall.shapes import storable
 from postcall.workspaces.models import Workspace
 
 DATES: Final[dict[str, str]] = {"today": "Today", "7d": "Last 7 days", "30d": "Last 30 days"}

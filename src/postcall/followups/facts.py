@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from postcall.calls.models import Call
-from postcall.calls.numbers import e164
 from postcall.judge.verdicts import Role, Turn
+from postcall.numbers import e164
 from postcall.sources.ended_call import EndedCall
 
 

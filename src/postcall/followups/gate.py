@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from postcall.actions.models import Revision
-from postcall.calls.numbers import e164
-from postcall.calls.words import is_redacted
 from postcall.followups.facts import CallFacts
 from postcall.followups.models import Reason
 from postcall.followups.rules import first_broken
 from postcall.followups.snapshot import Snapshot
 from postcall.followups.values import is_nothing
 from postcall.judge import guards
+from postcall.numbers import e164
+from postcall.words import is_redacted
 
 # How platforms say, in the words of their end reason, that nobody was reached; its separators are made spaces.
 _NOT_REACHED: Final = re.compile(

@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from postcall.actions.message import MAX_LENGTH
 from postcall.calls.models import Call
-from postcall.calls.words import visible
 from postcall.followups import policy
 from postcall.followups.compose import Composed, length_of
 from postcall.followups.deciding import MESSAGE, Matter, sendable
@@ -21,6 +20,7 @@ from postcall.followups.models import FollowUp, Reason
 from postcall.followups.policy import Refused
 from postcall.followups.snapshot import Snapshot
 from postcall.followups.values import UNFILLED
+from postcall.words import visible
 from postcall.work.wake import wake
 
 # What another judgement may change. A text that left, or that somebody decided about, stays as it is.

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from postcall.actions.message import NAME
-from postcall.calls.words import is_redacted, says_nothing, visible
+from postcall.words import is_redacted, says_nothing, visible
 
 UNFILLED: Final = re.compile(
     rf"<{NAME}>|\{{\{{\s*[A-Za-z][\w.]*\s*\}}\}}|\{{\s*{NAME}\s*\}}|\$\{{\s*[A-Za-z][\w.]*\s*\}}"

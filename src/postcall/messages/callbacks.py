@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 import structlog
 from django.db import transaction
 
-from postcall.calls.numbers import e164
 from postcall.messages.accounts import account_with
 from postcall.messages.models import Attempt, DeliveryEvent, StrayCallback
 from postcall.messages.signatures import Params, UnknownAddress, verify
@@ -23,6 +22,7 @@ from postcall.messages.status import (
     with_proof,
 )
 from postcall.messages.twilio_client import is_sid
+from postcall.numbers import e164
 from postcall.work.rows import find
 
 log = structlog.get_logger("postcall.messages")

@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from postcall.agents.models import Agent
 from postcall.calls.models import Call
-from postcall.calls.numbers import e164
 from postcall.followups.handing import Draft, Sender, SendingFacts
 from postcall.followups.models import FollowUp
 from postcall.messages import claim, segments
 from postcall.messages.accounts import account_of
 from postcall.messages.models import Account, DeliveryEvent, Message
 from postcall.messages.status import note
+from postcall.numbers import e164
 from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
 

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import structlog
 
-from postcall.calls.numbers import e164
 from postcall.followups.models import OptOut
 from postcall.followups.optouts import opt_in, opt_out
 from postcall.messages.accounts import proven_alike
 from postcall.messages.models import Account, Attempt, SendingAccount
 from postcall.messages.signatures import Params, UnknownAddress, verify
+from postcall.numbers import e164
 
 log = structlog.get_logger("postcall.messages")
 

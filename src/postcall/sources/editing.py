@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from postcall.agents.editing import Invalid, Name
 from postcall.config import config
-from postcall.sources.ended_call import Strict
+from postcall.shapes import Strict
 from postcall.sources.kind import SourceKind
 from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source

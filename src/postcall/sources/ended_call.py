@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, Field, field_validator
+
+from postcall.shapes import Identifier, Strict, Text, storable_json
 
 Role = Literal["agent", "customer", "system", "tool"]
 Direction = Literal["inbound", "outbound"]
@@ -14,34 +15,6 @@ Direction = Literal["inbound", "outbound"]
 MAX_TURNS = 5_000
 MAX_TURN_CHARS = 20_000
 MAX_WAIT = timedelta(hours=1)
-
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-def storable(text: str) -> str:
-    """PostgreSQL stores neither NUL nor a lone surrogate; both become U+FFFD, so that nothing else is lost."""
-    return _UNSTORABLE.sub("�", text)
-
-
-def storable_json(value: Any) -> Any:
-    """`storable` for every string of a JSON value, keys included."""
-    if isinstance(value, str):
-        return storable(value)
-    if isinstance(value, list):
-        return [storable_json(item) for item in value]
-    if isinstance(value, dict):
-        return {storable(str(key)): storable_json(item) for key, item in value.items()}
-    return value
-
-
-Text = Annotated[str, AfterValidator(storable)]
-Identifier = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(storable)]
-
-
-class Strict(BaseModel):
-    """A misspelt field is an error that names it, not a value that is silently lost."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Turn(Strict):
@@ -89,11 +62,6 @@ class EndedCall(Strict):
     )
     transcript: list[Turn] = Field(default_factory=list, max_length=MAX_TURNS)
     variables: Variables = Field(default_factory=Variables)
-
-    @property
-    def duration(self) -> timedelta | None:
-        """How long the call took, where both ends are known."""
-        return self.ended_at - self.started_at if self.started_at and self.ended_at else None
 
     def wait_until(self, now: datetime) -> datetime:
         """When a call that is not final is judged at the latest."""

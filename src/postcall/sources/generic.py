@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, field_validator
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from postcall.sources.ended_call import EndedCall, Strict
+from postcall.shapes import Strict
+from postcall.sources.ended_call import EndedCall
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
 from postcall.sources.reading import NotJson, errors_of, read_json
 

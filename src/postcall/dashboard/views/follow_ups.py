@@ -17,7 +17,7 @@ from postcall.dashboard.verbs import REFUSALS, tried
 from postcall.dashboard.words import Numbered
 from postcall.followups import review
 from postcall.followups.models import FollowUp
-from postcall.sources.ended_call import storable
+from postcall.shapes import storable
 
 
 def _follow_ups() -> QuerySet[FollowUp]:

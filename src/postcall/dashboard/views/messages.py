@@ -17,7 +17,7 @@ from postcall.dashboard.words import MESSAGE_STATUSES
 from postcall.messages import operator
 from postcall.messages.errors import explain
 from postcall.messages.models import Message
-from postcall.sources.ended_call import storable
+from postcall.shapes import storable
 
 PAGE_SIZE: Final = 50
 
