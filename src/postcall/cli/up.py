@@ -144,7 +144,7 @@ def _welcome(sample: bool) -> None:
             Text("Texts      leave through your Twilio account; those of the sample workspace through the sandbox")
         )
     panel = Panel(Text("\n").join(lines), title="Postcall is running", subtitle="Ctrl-C stops it", expand=False)
-    err.print(panel, highlight=False)
+    err.print(panel, highlight=False, soft_wrap=False)
 
 
 def _sign_in() -> list[str | tuple[str, str]]:
