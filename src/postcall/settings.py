@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "postcall.followups",
     "postcall.messages",
     "postcall.work",
+    "postcall.keeping",
     "postcall.api",
     "postcall.dashboard",
 ]
