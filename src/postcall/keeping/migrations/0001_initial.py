@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('postcall_messages', '0002_clocks'),
+        ('postcall_messages', '0001_initial'),
         ('workspaces', '0001_initial'),
     ]
 
