@@ -88,6 +88,7 @@ class Config(BaseSettings):
     outbound_allow: CommaSeparated = env("POSTCALL_OUTBOUND_ALLOW", ())
     log_format: Literal["console", "json"] | None = env("POSTCALL_LOG_FORMAT")
     notify: bool = env("POSTCALL_NOTIFY", True)
+    test_pace: float = Field(default=1.0, validation_alias="POSTCALL_TEST_PACE", gt=0, le=1)
     worker_threads: int = Field(default=8, validation_alias="POSTCALL_WORKER_THREADS", ge=1, le=64)
 
     twilio_account_sid: str | None = env("TWILIO_ACCOUNT_SID")
@@ -223,7 +224,7 @@ class Config(BaseSettings):
     @property
     def reconcile_after(self) -> tuple[float, ...]:
         """Seconds after an ambiguous attempt at which Twilio's list is read."""
-        return tuple(float(part) for part in self.reconcile_delays)
+        return tuple(float(part) * self.test_pace for part in self.reconcile_delays)
 
     @property
     def secret_keys(self) -> tuple[str, ...]:

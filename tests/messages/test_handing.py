@@ -16,6 +16,7 @@ from postcall.messages.accounts import use_own
 from postcall.messages.handing import TwilioMessaging
 from postcall.messages.models import Message, SendingAccount
 from postcall.messages.send import send
+from postcall.work import clock
 from postcall.work.leases import take
 
 from .clinic import ANN, BODY, LEASE, Clinic, events
@@ -29,7 +30,7 @@ def follow_up(clinic: Clinic) -> FollowUp:
 
 
 def draft(sender: Sender | None, **fields: object) -> Draft:
-    now = timezone.now()
+    now = clock.now()
     given = {"to": ANN, "body": BODY, "not_before": now, "valid_until": now + timedelta(hours=1)} | fields
     return Draft(sender=sender or Sender(), **given)  # type: ignore[arg-type]  # as Draft has them
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from postcall.config import config
@@ -86,10 +88,56 @@ def test_it_reads_the_list_when_the_delays_say(clinic: Clinic, monkeypatch: pyte
         attempt = Attempt.objects.get()
         assert attempt.due_at is not None
         waits.append(round((attempt.due_at - timezone.now()).total_seconds()))
+        time_passes(waits[-1])
         clinic.polls_come_due()
         clinic.track()
     assert waits == [30, 90, 180]
     assert Attempt.objects.get().status == "absent"
+
+
+def time_passes(seconds: float) -> None:
+    """As if Twilio's clock had gone on since its list was first read."""
+    Attempt.objects.update(first_listed_at=F("first_listed_at") - timedelta(seconds=seconds))
+
+
+def test_it_believes_no_absence_before_twilios_own_clock_has_gone_on(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTCALL_RECONCILE_DELAYS", "30,120,300")
+    config.cache_clear()
+    ambiguous(clinic, "error_500_before")
+    for _ in range(10):  # as if our clock were set forward again and again
+        clinic.polls_come_due()
+        clinic.track()
+    attempt = Attempt.objects.get()
+    assert (attempt.status, attempt.checks_done) == ("unconfirmed", 1)
+    assert attempt.due_at is not None
+    assert 85 < (attempt.due_at - timezone.now()).total_seconds() <= 90
+
+
+def test_it_finds_its_text_when_our_clock_was_set_back_since(clinic: Clinic) -> None:
+    clinic.message()
+    clinic.send()  # so that it is known how Twilio's clock stands to ours
+    message = ambiguous(clinic, "error_500_after", body="Another one.")
+    hour = timedelta(hours=1)
+    # Our clock was an hour ahead of Twilio's when the attempt began, and is right by now.
+    message.attempts.update(started_at=F("started_at") + hour, twilio_ahead_s=-hour.total_seconds())
+    clinic.track()
+    attempt = message.attempts.get()
+    assert (attempt.status, attempt.provisional) == ("accepted", True)
+
+
+def test_it_keeps_how_twilios_clock_stood_to_ours(clinic: Clinic) -> None:
+    first, second = clinic.message(), clinic.message(to=BEN)
+    twilio_client.forget_clients()
+    clinic.send()
+    assert {first.attempts.get().twilio_ahead_s is None, second.attempts.get().twilio_ahead_s is None} == {
+        True,
+        False,
+    }
+    ahead_s = Attempt.objects.get(twilio_ahead_s__isnull=False).twilio_ahead_s
+    assert ahead_s is not None
+    assert abs(ahead_s) < 3
 
 
 def test_it_sends_nothing_while_the_list_cannot_be_read(clinic: Clinic) -> None:
@@ -319,8 +367,9 @@ def test_it_corrects_the_times_of_the_list_by_twilios_clock(clinic: Clinic) -> N
     attempt = take(Attempt, 1, LEASE)[0]
     listing = twilio_client.list_to(attempt.account, attempt.to)
     assert isinstance(listing, twilio_client.Listing)
-    assert tracking._look(attempt, listing, timedelta(0)).ours is None
-    seen = tracking._look(attempt, listing, timedelta(hours=-1))
+    attempt.twilio_ahead_s = None
+    assert tracking._look(attempt, replace(listing, ahead_s=0.0)).ours is None
+    seen = tracking._look(attempt, replace(listing, ahead_s=-3600.0))
     assert seen.ours is not None
     assert seen.ours.sid == clinic.sids()[0]
     assert message.attempts.get().sid == ""

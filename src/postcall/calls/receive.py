@@ -8,13 +8,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from postcall.agents.models import Agent, ExternalId
 from postcall.calls.models import Call, RawPayload
 from postcall.numbers import e164
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.models import Source
+from postcall.work import clock
 from postcall.work.rows import find, insert, insert_if_free
 from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
@@ -65,7 +65,7 @@ def receive(workspace: Workspace, source: Source | None, source_kind: str, ended
     `source` None is the source `api`. The same external id again is a duplicate and changes nothing, except that
     the first final report of a call that was not final enriches it.
     """
-    now = timezone.now()
+    now = clock.now()
     agent = find_agent(workspace, source_kind, ended.agent)
     call = Call(
         workspace=workspace,
@@ -122,7 +122,7 @@ def _again(
     for_the_log = call.status == Call.Status.DONE and call.generation == 0
     for name, value in _content(ended, agent or call.agent).items():
         setattr(call, name, value)
-    _schedule(call, ended, timezone.now())
+    _schedule(call, ended, clock.now())
     if for_the_log:
         call.status, call.due_at = Call.Status.DONE, None
     else:
@@ -138,7 +138,7 @@ def _again(
 
 
 def _keep(call: Call, raw: bytes) -> None:
-    insert(RawPayload(received_at=timezone.now(), workspace=call.workspace, call=call, body=raw))
+    insert(RawPayload(received_at=clock.now(), workspace=call.workspace, call=call, body=raw))
 
 
 @transaction.atomic
@@ -152,7 +152,7 @@ def assign(call: Call, agent: Agent, *, follow_up: bool) -> Call:
         raise AlreadyAssigned("this call already has its agent")
     call.agent = agent
     call.status = Call.Status.RECEIVED if follow_up else Call.Status.DONE
-    now = timezone.now()
+    now = clock.now()
     call.due_at = max(call.judge_after or now, now) if follow_up else None
     call.processed_at = None if follow_up else now
     call.save(update_fields=["agent", "status", "due_at", "processed_at"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from postcall.calls.models import Call
 from postcall.followups.models import OptOut
+from postcall.work import clock
 
 
 def lock_recipient(workspace_id: UUID, number: str) -> None:
@@ -43,7 +43,7 @@ def opt_in(workspace_id: UUID, number: str, by: str, *, only_origins: tuple[str,
     active = OptOut.objects.filter(workspace_id=workspace_id, number=number, ended_at=None)
     if only_origins is not None:
         active = active.filter(origin__in=only_origins)
-    return bool(active.update(ended_at=timezone.now(), ended_by=by))
+    return bool(active.update(ended_at=clock.now(), ended_by=by))
 
 
 def active_opt_out(workspace_id: UUID, number: str) -> OptOut | None:

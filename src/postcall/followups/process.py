@@ -6,11 +6,10 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.utils import timezone
 
 from postcall.actions.bindings import Ask
 from postcall.actions.models import Attachment, Revision
@@ -28,6 +27,8 @@ from postcall.followups.policy import Go, Refused, Wait
 from postcall.followups.snapshot import Snapshot, agent_as_it_is, as_written, snapshot_of
 from postcall.judge import guards, quotes, verdicts
 from postcall.judge.verdicts import Answer, Case, Condition, Judge, JudgeFailed, Judgement, Usage, Verdict
+from postcall.pace import paced_delta
+from postcall.work import clock
 from postcall.work.leases import lock_held, settle
 from postcall.work.rows import find
 from postcall.workspaces.models import Workspace
@@ -35,7 +36,7 @@ from postcall.workspaces.models import Workspace
 log = logging.getLogger(__name__)
 
 # After which waits a judge that failed is asked again; when they are used up, the follow-ups are held.
-RETRY_AFTER: Final = (timedelta(seconds=10), timedelta(seconds=45), timedelta(minutes=3), timedelta(minutes=10))
+RETRY_AFTER: Final = tuple(paced_delta(seconds=seconds) for seconds in (10, 45, 180, 600))
 MAX_FAILURES: Final = len(RETRY_AFTER) + 1
 # What a richer report of the same call may put right.
 REOPENABLE: Final = frozenset({Reason.NO_TRANSCRIPT, Reason.NO_RECIPIENT, Reason.MISSING_INPUT})
@@ -113,7 +114,7 @@ def set_aside(call: Call, detail: str = "Deciding about this call broke off agai
     """
     with transaction.atomic():
         lock_held(call)
-        now = timezone.now()
+        now = clock.now()
         if call.agent_id is not None and call.processed_at is None:
             _make_unread(call, now)
         FollowUp.objects.filter(call=call, outcome=FollowUp.Outcome.PENDING).update(
@@ -152,7 +153,7 @@ def _failed(desk: _Desk, pending: Sequence[_Item], failure: JudgeFailed) -> list
     if failure.retry and failures < MAX_FAILURES:
         # A little noise, so that calls that failed together do not come back together.
         wait = RETRY_AFTER[failures - 1] * random.uniform(0.8, 1.2)  # noqa: S311  # spreads load, guards nothing
-        settle(call, due_at=timezone.now() + wait, status=Call.Status.PROCESSING, judge_failures=failures)
+        settle(call, due_at=clock.now() + wait, status=Call.Status.PROCESSING, judge_failures=failures)
         return desk.handed
     with transaction.atomic():
         lock_held(call)
@@ -253,7 +254,7 @@ class _Desk:
 
     @classmethod
     def open(cls, call: Call, messaging: Messaging) -> _Desk:
-        agent, now = _agent_of(call), timezone.now()
+        agent, now = _agent_of(call), clock.now()
         return cls(call, agent, _items(call, agent, now), messaging, now)
 
     def _heard(self) -> Objection | None:
@@ -311,7 +312,7 @@ class _Desk:
             self._settle(item, decision, None, self._composed(item, {}), self._recipients[item.id])
 
     def _read_anew(self) -> None:
-        self.now = timezone.now()
+        self.now = clock.now()
         self._sending.clear()
         self._senders.clear()
         self._decided.clear()

@@ -8,7 +8,6 @@ from typing import Final
 
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F
-from django.utils import timezone
 
 from postcall.actions.message import MAX_LENGTH
 from postcall.calls.models import Call
@@ -21,6 +20,7 @@ from postcall.followups.policy import Refused
 from postcall.followups.snapshot import Snapshot
 from postcall.followups.values import UNFILLED
 from postcall.words import visible
+from postcall.work import clock
 from postcall.work.wake import wake
 
 # What another judgement may change. A text that left, or that somebody decided about, stays as it is.
@@ -52,7 +52,7 @@ def approve(follow_up: FollowUp, messaging: Messaging, body: str | None = None) 
     if row.call.forgotten_at and not row.body:
         raise NotPossible("forgotten", "What this text was about is forgotten: the call is past its retention.")
     text = _sendable_text(row.body if body is None else body)
-    now = timezone.now()
+    now = clock.now()
     _refuse_stale(row, now)
     snapshot = Snapshot.model_validate(row.snapshot)
     agent, workspace = row.attachment.agent, row.workspace
@@ -109,7 +109,7 @@ def rejudge(call: Call) -> int:
         raise NotPossible("in_progress", "This call is being decided just now.")
     if locked.forgotten_at:
         raise NotPossible("forgotten", "What was said in this call is forgotten: it is past its retention.")
-    now = timezone.now()
+    now = clock.now()
     again = FollowUp.objects.filter(
         call=locked, reason__in=REJUDGEABLE, outcome__in=("held", "skipped"), message__isnull=True
     ).update(
@@ -130,7 +130,7 @@ def expire_held() -> int:
 
     What the judge failed on, or was set aside, stays: it can be judged again.
     """
-    now = timezone.now()
+    now = clock.now()
     within = ExpressionWrapper(F("revision__send_within_s") * timedelta(seconds=1), output_field=DurationField())
     stale = FollowUp.objects.filter(outcome=FollowUp.Outcome.HELD, message__isnull=True).exclude(
         reason__in=UNDECIDED

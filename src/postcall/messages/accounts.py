@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from postcall.config import config
 from postcall.followups.models import FollowUp, Reason
 from postcall.messages.models import Account, Message, SendingAccount
+from postcall.work import clock
 from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
 
@@ -227,7 +227,7 @@ def pause(workspace_id: UUID, account_id: UUID, code: int | None, *, started_at:
     """
     SendingAccount.objects.filter(
         workspace_id=workspace_id, account_id=account_id, paused_at=None, updated_at__lte=started_at
-    ).update(paused_at=timezone.now(), paused_code=code)
+    ).update(paused_at=clock.now(), paused_code=code)
 
 
 def _version(wanted: Account) -> Account:
@@ -251,7 +251,7 @@ def _point(workspace_id: UUID, account: Account, *, chosen: bool | None = True) 
 
 def _resume(workspace_id: UUID) -> None:
     """Makes what was held for want of a working account due again."""
-    now = timezone.now()
+    now = clock.now()
     held = Message.objects.filter(
         workspace_id=workspace_id,
         status__in=(Message.Status.QUEUED, Message.Status.SCHEDULED),

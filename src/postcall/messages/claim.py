@@ -10,7 +10,6 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from postcall.actions.models import Attachment
 from postcall.followups import policy
@@ -21,20 +20,23 @@ from postcall.ids import new_id
 from postcall.messages.accounts import account_with
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, new_token
 from postcall.messages.status import note
+from postcall.messages.twilio_client import ahead_s
+from postcall.pace import paced
+from postcall.work import clock
 from postcall.work.leases import LostLease
 from postcall.work.rows import find, insert_if_free, write
 from postcall.workspaces.models import Workspace
 
 # Seconds. A request may begin this long after the claim began, and is over HTTP_DEADLINE_S later; the lease
 # outlives that by LEASE_MARGIN_S.
-FENCE_S: Final = 10.0
-HTTP_DEADLINE_S: Final = 35.0
-LEASE_MARGIN_S: Final = 30.0
+FENCE_S: Final = paced(10.0)
+HTTP_DEADLINE_S: Final = paced(35.0)
+LEASE_MARGIN_S: Final = paced(30.0)
 LEASE: Final = timedelta(seconds=FENCE_S + HTTP_DEADLINE_S + LEASE_MARGIN_S)
 # How long a text waits while an identical one to the same number is on its way or being found out about.
-TWIN_WAIT_S: Final = 5.0
+TWIN_WAIT_S: Final = paced(5.0)
 # How often a text that waits for somebody is looked at again.
-HOLD_S: Final = 60.0
+HOLD_S: Final = paced(60.0)
 
 _OPTED_OUT: Final = {
     OptOut.Origin.STOP: "its owner texted STOP",
@@ -226,7 +228,7 @@ _OFF: Final[dict[str, tuple[str, str]]] = {
 def drop(message: Message, reason: str, detail: str, origin: str = DeliveryEvent.Origin.POSTCALL) -> None:
     """A locked message will not be sent; its follow-up says why."""
     FollowUp.objects.filter(pk=message.follow_up_id).update(
-        outcome=FollowUp.Outcome.SKIPPED, reason=reason, detail=detail, updated_at=timezone.now()
+        outcome=FollowUp.Outcome.SKIPPED, reason=reason, detail=detail, updated_at=clock.now()
     )
     _stop(message, Message.Status.CANCELED, None, f"{reason}: {detail}", origin)
 
@@ -238,10 +240,10 @@ def hold(message: Message, reason: str, detail: str) -> None:
     and whoever mended it did not see this message held.
     """
     held = FollowUp.objects.filter(pk=message.follow_up_id).exclude(outcome=FollowUp.Outcome.HELD, reason=reason)
-    news = held.update(outcome=FollowUp.Outcome.HELD, reason=reason, detail=detail, updated_at=timezone.now())
+    news = held.update(outcome=FollowUp.Outcome.HELD, reason=reason, detail=detail, updated_at=clock.now())
     put_off(
         message,
-        min(message.valid_until, timezone.now() + timedelta(seconds=HOLD_S)),
+        min(message.valid_until, clock.now() + timedelta(seconds=HOLD_S)),
         status=Message.Status.QUEUED,
     )
     if news:
@@ -251,7 +253,7 @@ def hold(message: Message, reason: str, detail: str) -> None:
 def _release(message: Message) -> None:
     """Nobody has to mend anything for this message any more."""
     FollowUp.objects.filter(pk=message.follow_up_id).update(
-        outcome=FollowUp.Outcome.MESSAGE, reason="", detail="", updated_at=timezone.now()
+        outcome=FollowUp.Outcome.MESSAGE, reason="", detail="", updated_at=clock.now()
     )
 
 
@@ -297,6 +299,7 @@ def _open(message: Message, account: Account, now: datetime) -> Attempt | None:
         body_digest=digest(message.body),
         by=message.next_by,
         started_at=now,
+        twilio_ahead_s=ahead_s(account),
         due_at=now + LEASE,
         lease_until=now + LEASE,
         generation=1,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from postcall.agents.models import Agent
 from postcall.calls.models import Call
@@ -20,11 +18,13 @@ from postcall.messages.accounts import account_of
 from postcall.messages.models import Account, DeliveryEvent, Message
 from postcall.messages.status import note
 from postcall.numbers import e164
+from postcall.pace import paced_delta
+from postcall.work import clock
 from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
 
 # Whoever takes over from a worker that died between storing the message and sending it waits this long.
-IN_HAND: Final = timedelta(seconds=60)
+IN_HAND: Final = paced_delta(seconds=60)
 
 
 class TwilioMessaging:
@@ -53,7 +53,7 @@ class TwilioMessaging:
         return claim.facts_about(workspace_id, number)[0]
 
     def hand_over(self, follow_up: FollowUp, draft: Draft) -> None:
-        now = timezone.now()
+        now = clock.now()
         due_now = draft.not_before <= now
         counted = segments.count(draft.body)
         account = self._account_of(follow_up.workspace_id)

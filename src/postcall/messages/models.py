@@ -168,6 +168,12 @@ class Attempt(Due):
     polls_done = models.PositiveSmallIntegerField(default=0)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    twilio_ahead_s = models.FloatField(
+        null=True, help_text="How far Twilio's clock was ahead of ours when the attempt began; null: not known."
+    )
+    first_listed_at = models.DateTimeField(
+        null=True, help_text="Twilio's time when its list was first read for this attempt."
+    )
 
     class Meta:
         db_table = "attempt"

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.utils import timezone
 
 from postcall.followups import policy
 from postcall.followups.models import FollowUp, Reason
@@ -14,6 +13,7 @@ from postcall.followups.optouts import lock_recipient
 from postcall.messages.claim import drop, facts_about, put_off
 from postcall.messages.models import DeliveryEvent, Message
 from postcall.messages.status import note
+from postcall.work import clock
 from postcall.work.wake import wake
 
 _OVER: Final = frozenset(
@@ -48,7 +48,7 @@ def resend(message: Message, reason: str, by: str) -> Message:
         raise NotPossible("It is not known yet whether this text was sent: Twilio is being asked.")
     if not fresh.body:
         raise NotPossible("The words of this text were forgotten, as the workspace's retention says.")
-    now = timezone.now()
+    now = clock.now()
     until = _first_allowed(fresh)
     workspace = fresh.follow_up.workspace
     status = Message.Status.SCHEDULED if until else Message.Status.QUEUED
@@ -106,7 +106,7 @@ def cancel(message: Message, by: str = "") -> Message:
 def _leave_be(message: Message, detail: str) -> None:
     """Its status stays: what is not known, or failed, is so whatever somebody decides."""
     FollowUp.objects.filter(pk=message.follow_up_id).update(
-        outcome=FollowUp.Outcome.SKIPPED, reason=Reason.REJECTED, detail=detail, updated_at=timezone.now()
+        outcome=FollowUp.Outcome.SKIPPED, reason=Reason.REJECTED, detail=detail, updated_at=clock.now()
     )
     note(message, message.status, DeliveryEvent.Origin.OPERATOR, detail=detail)
 

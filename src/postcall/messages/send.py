@@ -10,13 +10,12 @@ from typing import Any, Final
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.utils import timezone
 
 from postcall.followups.handing import Sender
 from postcall.followups.models import FollowUp, Reason
 from postcall.messages import twilio_client
 from postcall.messages.addresses import status_callback
-from postcall.messages.claim import FENCE_S, LEASE, claim, hold, put_off
+from postcall.messages.claim import FENCE_S, LEASE_MARGIN_S, claim, hold, put_off
 from postcall.messages.errors import explain, is_http_status, stops_sending
 from postcall.messages.models import Attempt, DeliveryEvent, Message, SendingAccount
 from postcall.messages.status import (
@@ -33,20 +32,19 @@ from postcall.messages.status import (
     with_proof,
 )
 from postcall.messages.twilio_client import Accepted, Ambiguous, NotReached, Outcome, Refused
+from postcall.pace import paced
+from postcall.work import clock
+from postcall.work.clock import ticks
 from postcall.work.leases import LostLease, lock_held
 from postcall.work.rows import write
 
 log = structlog.get_logger("postcall.messages")
 
 # Pauses before a text that was surely not sent is tried again, in seconds: doubled each time, with jitter.
-FIRST_PAUSE_S: Final = 0.5
-LONGEST_PAUSE_S: Final = 300.0
-
-# A clock that goes on while the machine sleeps, where there is one: a laptop that was shut, or a paused virtual
-# machine, must not wake up and send.
-_clock: Final[Callable[[], float]] = (
-    (lambda: time.clock_gettime(time.CLOCK_BOOTTIME)) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
-)
+FIRST_PAUSE_S: Final = paced(0.5)
+LONGEST_PAUSE_S: Final = paced(300.0)
+# How long an answer is kept in mind while the database is away: the lease outlives every answer by its margin.
+INSIST_S: Final = LEASE_MARGIN_S - paced(10.0)
 
 
 class Fence:
@@ -56,10 +54,10 @@ class Fence:
     """
 
     def __init__(self, limit_s: float = FENCE_S) -> None:
-        self._until = _clock() + limit_s
+        self._until = ticks() + limit_s
 
     def is_open(self) -> bool:
-        return _clock() < self._until
+        return ticks() < self._until
 
 
 def send(message: Message) -> None:
@@ -87,7 +85,7 @@ def hand_to_twilio(attempt: Attempt, fence: Fence) -> Outcome:
         sender=Sender(message.from_number, message.messaging_service_sid),
         body=message.body,
         status_callback=status_callback(attempt.account, attempt.token),
-        valid_for_s=(message.valid_until - timezone.now()).total_seconds(),
+        valid_for_s=(message.valid_until - clock.now()).total_seconds(),
         may_begin=fence.is_open,
     )
 
@@ -99,29 +97,29 @@ def record(attempt: Attempt, outcome: Outcome) -> None:
     told us is proof of which message is whose, like a callback, however late it comes.
     """
     if isinstance(outcome, Refused):
-        _insist(attempt, lambda: heed_error(attempt, outcome.code))
+        _insist(lambda: heed_error(attempt, outcome.code))
     try:
-        _insist(attempt, lambda: _write_outcome(attempt, outcome))
+        _insist(lambda: _write_outcome(attempt, outcome))
     except LostLease:
         log.warning("an answer came after the lease", attempt=str(attempt.pk), outcome=type(outcome).__name__)
         if isinstance(outcome, Accepted):
             _accepted(attempt, outcome, generation=None)
 
 
-def _insist(attempt: Attempt, work: Callable[[], None]) -> None:
+def _insist(work: Callable[[], None]) -> None:
     """Runs `work` again while the database is away and the lease allows: an answer forgotten means minutes of
     finding out what it was."""
-    pause_s = 0.2
+    until = ticks() + INSIST_S
+    pause_s = paced(0.2)
     while True:
         try:
             return work()
         except (OperationalError, InterfaceError):
-            in_time = attempt.started_at + LEASE - timedelta(seconds=10) > timezone.now()
-            if connection.in_atomic_block or not in_time:
+            if connection.in_atomic_block or ticks() > until:
                 raise
         connection.close()
         time.sleep(pause_s)
-        pause_s = min(pause_s * 2, 5)
+        pause_s = min(pause_s * 2, paced(5))
 
 
 def _write_outcome(attempt: Attempt, outcome: Outcome) -> None:
@@ -190,7 +188,7 @@ def _not_sent(attempt: Attempt, code: int | None, why: str, *, retry_after_s: fl
     pause_s = pause_before_next(message.send_tries, retry_after_s)
     put_off(
         message,
-        min(timezone.now() + timedelta(seconds=pause_s), message.valid_until),
+        min(clock.now() + timedelta(seconds=pause_s), message.valid_until),
         status=Message.Status.QUEUED,
         send_tries=message.send_tries + 1,
         next_by=locked.by,
@@ -220,7 +218,7 @@ def _failed(attempt: Attempt, outcome: Refused) -> None:
         return
     put_off(message, None, status=Message.Status.FAILED, **told)
     FollowUp.objects.filter(pk=message.follow_up_id).update(
-        reason=_reason(code, text.kind), detail=f"{text.message} {text.fix}", updated_at=timezone.now()
+        reason=_reason(code, text.kind), detail=f"{text.message} {text.fix}", updated_at=clock.now()
     )
 
 
@@ -268,7 +266,7 @@ def _close(attempt: Attempt, code: int | None, why: str) -> None:
         attempt,
         status=Attempt.Status.REFUSED,
         open=False,
-        ended_at=timezone.now(),
+        ended_at=clock.now(),
         error_code=code,
         error_message=why,
         due_at=None,

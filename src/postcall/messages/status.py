@@ -16,7 +16,6 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
 
 from postcall.config import config
 from postcall.followups.models import FollowUp, OptOut, Reason
@@ -27,6 +26,8 @@ from postcall.messages.addresses import status_callback
 from postcall.messages.errors import explain, stops_sending
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message
 from postcall.messages.twilio_client import RemoteMessage
+from postcall.pace import paced_delta
+from postcall.work import clock
 from postcall.work.leases import LostLease
 from postcall.work.rows import find, write
 
@@ -60,9 +61,9 @@ FINAL: Final = frozenset({S.DELIVERED, S.UNDELIVERED, S.FAILED, S.CANCELED})
 # Of these Twilio is not known to have the message (any more): whatever is heard counts.
 _UNHEARD: Final = frozenset({S.SENDING, S.UNCONFIRMED, S.REFUSED, S.ABSENT})
 
-POLLS: Final = tuple(timedelta(minutes=m) for m in (1, 10, 60, 360, 1440))
+POLLS: Final = tuple(paced_delta(minutes=m) for m in (1, 10, 60, 360, 1440))
 # Where Twilio cannot call us back, polling is all there is.
-POLLS_ALONE: Final = (timedelta(seconds=5), timedelta(seconds=20), *POLLS)
+POLLS_ALONE: Final = (paced_delta(seconds=5), paced_delta(seconds=20), *POLLS)
 
 _Result = TypeVar("_Result")
 
@@ -141,7 +142,7 @@ def note(
             " origin, error_code, detail) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 new_id(),
-                at or timezone.now(),
+                at or clock.now(),
                 about.workspace_id,
                 message_id,
                 number,
@@ -201,7 +202,7 @@ def _moved(attempt: Attempt, status: str, news: News) -> dict[str, Any]:
     return {
         "status": status,
         "open": not final and is_latest(attempt),
-        "ended_at": timezone.now() if final else None,
+        "ended_at": clock.now() if final else None,
         "error_code": news.error_code,
         "error_message": news.error_message,
     }
@@ -247,14 +248,14 @@ def leave_to_operator(message: Message, detail: str) -> None:
     """Nothing more is done about a text by itself: its follow-up waits for somebody to send it again or to leave
     it (`operator.resend`, `operator.cancel`)."""
     FollowUp.objects.filter(pk=message.follow_up_id).update(
-        outcome=FollowUp.Outcome.HELD, reason=Reason.SET_ASIDE, detail=detail, updated_at=timezone.now()
+        outcome=FollowUp.Outcome.HELD, reason=Reason.SET_ASIDE, detail=detail, updated_at=clock.now()
     )
 
 
 def _it_did_go_out(message: Message) -> None:
     """Takes back what was said while nothing seemed to have been sent, such as `expired`."""
     FollowUp.objects.filter(pk=message.follow_up_id).exclude(outcome=FollowUp.Outcome.MESSAGE, reason="").update(
-        outcome=FollowUp.Outcome.MESSAGE, reason="", detail="", updated_at=timezone.now()
+        outcome=FollowUp.Outcome.MESSAGE, reason="", detail="", updated_at=clock.now()
     )
 
 
@@ -263,7 +264,7 @@ def next_poll(attempt: Attempt, polls_done: int) -> datetime | None:
     polls = POLLS if status_callback(attempt.account, attempt.token) else POLLS_ALONE
     if polls_done >= len(polls):
         return None
-    return max(attempt.started_at + polls[polls_done], timezone.now() + timedelta(seconds=1))
+    return max(attempt.started_at + polls[polls_done], clock.now() + paced_delta(seconds=1))
 
 
 def unconfirm(attempt: Attempt, detail: str, *, error_code: int | None = None) -> None:
@@ -292,10 +293,11 @@ def unconfirm(attempt: Attempt, detail: str, *, error_code: int | None = None) -
         open=opens,
         ended_at=None,
         checks_done=0,
+        first_listed_at=None,
         candidates=[],
         lease_until=None,
         starts=0,
-        due_at=timezone.now() + timedelta(seconds=config().reconcile_after[0]) if opens else None,
+        due_at=clock.now() + timedelta(seconds=config().reconcile_after[0]) if opens else None,
     )
     if is_latest(attempt):
         write(

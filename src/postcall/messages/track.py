@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from postcall.config import config
 from postcall.followups.models import FollowUp, Reason
@@ -29,7 +28,8 @@ from postcall.messages.status import (
     unconfirm,
 )
 from postcall.messages.twilio_client import Listing, RemoteMessage, Unread, is_sid
-from postcall.work.leases import database_now
+from postcall.pace import paced_delta
+from postcall.work import clock
 from postcall.work.rows import write
 from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
@@ -90,8 +90,6 @@ class _Seen:
 def _find_out(attempt: Attempt) -> None:
     """Reads Twilio's list of messages to the recipient and concludes what it allows."""
     listing = twilio_client.list_to(attempt.account, attempt.to)
-    # Read after the list, so that a slow answer makes the offset too small: then more may be this attempt's.
-    now = database_now()
     found: RemoteMessage | None = None
     try:
         with transaction.atomic():
@@ -101,14 +99,13 @@ def _find_out(attempt: Attempt) -> None:
             elif isinstance(listing, Unread):
                 _ask_again(locked, listing)
             else:
-                offset = (listing.twilio_time - now) if listing.twilio_time else timedelta()
-                seen = _look(locked, listing, offset)
-                _conclude(locked, seen)
+                seen = _look(locked, listing)
+                _conclude(locked, listing, seen)
                 found = seen.ours
     except IntegrityError:
         # The SID was given to another attempt this instant; the next look sees that.
         mine = Attempt.objects.filter(pk=attempt.pk, generation=attempt.generation)
-        mine.update(lease_until=None, due_at=timezone.now() + timedelta(seconds=1))
+        mine.update(lease_until=None, due_at=clock.now() + paced_delta(seconds=1))
         return
     if found is not None:
         _heed(attempt, found)
@@ -117,7 +114,7 @@ def _find_out(attempt: Attempt) -> None:
 def _ask_again(attempt: Attempt, unread: Unread) -> None:
     """While a list cannot be read, nothing is known and nothing is sent; patience grows with the attempt's age,
     and ends."""
-    age = timezone.now() - attempt.started_at
+    age = clock.now() - attempt.started_at
     first = timedelta(seconds=config().reconcile_after[0])
     log.warning("Twilio's list cannot be read", attempt=str(attempt.pk), why=unread.why)
     if unread.denied or age > LONGEST:
@@ -127,13 +124,13 @@ def _ask_again(attempt: Attempt, unread: Unread) -> None:
             "Look in Twilio's console before sending it again.",
         )
         return
-    pause = max(min(first, timedelta(seconds=30)), min(age / 4, timedelta(minutes=30)))
-    write(attempt, due_at=timezone.now() + pause, lease_until=None, starts=0)
+    pause = max(min(first, paced_delta(seconds=30)), min(age / 4, paced_delta(minutes=30)))
+    write(attempt, due_at=clock.now() + pause, lease_until=None, starts=0)
 
 
-def _look(attempt: Attempt, listing: Listing, offset: timedelta) -> _Seen:
+def _look(attempt: Attempt, listing: Listing) -> _Seen:
     """Everything to that number since the attempt that no other attempt owns or is waiting for."""
-    since = (attempt.started_at + offset - SLACK).replace(microsecond=0)
+    since = _earliest(attempt, listing)
     recent = [
         message
         for message in listing.messages
@@ -154,6 +151,18 @@ def _look(attempt: Attempt, listing: Listing, offset: timedelta) -> _Seen:
     awaited = _awaited(attempt)
     others = {message.sid for message in unowned if message not in ours and digest(message.body) not in awaited}
     return _Seen(ours[0] if ours else None, frozenset(others | (set(attempt.candidates) - owned)))
+
+
+def _earliest(attempt: Attempt, listing: Listing) -> datetime:
+    """The earliest time, by Twilio's clock, at which the attempt's message may have been made.
+
+    Where our clock and Twilio's have moved against each other since the attempt began, one of them was set:
+    whatever was made within that doubt may be this attempt's.
+    """
+    now_s = listing.ahead_s or 0.0
+    doubt_s = 0.0 if attempt.twilio_ahead_s is None else abs(now_s - attempt.twilio_ahead_s)
+    earliest = attempt.started_at + timedelta(seconds=now_s - doubt_s) - SLACK
+    return earliest.replace(microsecond=0)
 
 
 def _owned(attempt: Attempt, sids: list[str]) -> tuple[set[str], set[str]]:
@@ -183,21 +192,25 @@ def _same_text(theirs: str, ours: str) -> bool:
     return theirs.removeprefix(TRIAL_PREFIX).strip() == ours.strip()
 
 
-def _conclude(attempt: Attempt, seen: _Seen) -> None:
+def _conclude(attempt: Attempt, listing: Listing, seen: _Seen) -> None:
     if seen.ours is not None:
         _adopt(attempt, seen.ours)
+        return
+    if too_early := _too_early(attempt, listing):
+        write(attempt, due_at=clock.now() + too_early, lease_until=None, starts=0)
         return
     checks = attempt.checks_done + 1
     delays = config().reconcile_after
     fields = {
         "checks_done": checks,
         "candidates": sorted(seen.others),
+        "first_listed_at": attempt.first_listed_at or listing.twilio_time,
         "lease_until": None,
         "starts": 0,
     }
     if checks < len(delays):
         pause = timedelta(seconds=max(0.0, delays[checks] - delays[checks - 1]))
-        write(attempt, due_at=timezone.now() + pause, **fields)
+        write(attempt, due_at=clock.now() + pause, **fields)
         return
     write(attempt, due_at=None, **fields)
     if seen.others:
@@ -209,6 +222,19 @@ def _conclude(attempt: Attempt, seen: _Seen) -> None:
         )
     else:
         _absent(attempt)
+
+
+def _too_early(attempt: Attempt, listing: Listing) -> timedelta | None:
+    """How much later a list has to be read to count, by Twilio's own clock: ours may have been set forward, and
+    then the lists that are to prove an absence would all be read at once."""
+    if attempt.first_listed_at is None or listing.twilio_time is None:
+        return None
+    delays = config().reconcile_after
+    # Twilio's times have whole seconds.
+    wanted = timedelta(seconds=delays[attempt.checks_done] - delays[0] - 1)
+    missing = wanted - (listing.twilio_time - attempt.first_listed_at)
+    # Twilio's clock may have been set as well: no single wait is longer than the whole.
+    return min(missing, timedelta(seconds=delays[-1])) if missing > timedelta() else None
 
 
 def _adopt(attempt: Attempt, found: RemoteMessage) -> None:
@@ -224,9 +250,7 @@ def _adopt(attempt: Attempt, found: RemoteMessage) -> None:
 
 def _give_up(attempt: Attempt, detail: str) -> None:
     """Leaves an unconfirmed attempt to the operator; a callback may still prove it."""
-    write(
-        attempt, open=False, due_at=None, lease_until=None, starts=0, ended_at=timezone.now(), error_message=detail
-    )
+    write(attempt, open=False, due_at=None, lease_until=None, starts=0, ended_at=clock.now(), error_message=detail)
     note(attempt, Attempt.Status.UNCONFIRMED, DeliveryEvent.Origin.POSTCALL, detail=detail)
     if is_latest(attempt):
         leave_to_operator(attempt.message, detail)
@@ -234,7 +258,7 @@ def _give_up(attempt: Attempt, detail: str) -> None:
 
 def _absent(attempt: Attempt) -> None:
     """The lists prove that nothing was sent: the next attempt starts, if it may."""
-    now = timezone.now()
+    now = clock.now()
     write(attempt, status=Attempt.Status.ABSENT, open=False, ended_at=now)
     note(
         attempt,
@@ -272,7 +296,7 @@ def _never_left(message: Message, status: str, words: str) -> None:
 def _expire(message: Message) -> None:
     words = "It was not sent, and its time to be sent was over."
     FollowUp.objects.filter(pk=message.follow_up_id).update(
-        outcome=FollowUp.Outcome.SKIPPED, reason=Reason.EXPIRED, detail=words, updated_at=timezone.now()
+        outcome=FollowUp.Outcome.SKIPPED, reason=Reason.EXPIRED, detail=words, updated_at=clock.now()
     )
     _never_left(message, Message.Status.CANCELED, words)
 
@@ -325,14 +349,14 @@ def _heed(attempt: Attempt, found: RemoteMessage) -> None:
 
 
 def _poll_failed(attempt: Attempt, unread: Unread) -> None:
-    age = timezone.now() - attempt.started_at
+    age = clock.now() - attempt.started_at
     if unread.gone or unread.denied or age > LONGEST:
-        write(attempt, open=False, ended_at=timezone.now(), due_at=None, lease_until=None, starts=0)
+        write(attempt, open=False, ended_at=clock.now(), due_at=None, lease_until=None, starts=0)
         detail = f"It is not asked about any more: {unread.why}"
         note(attempt, attempt.status, DeliveryEvent.Origin.POSTCALL, detail=detail)
         return
-    pause = max(timedelta(seconds=30), min(age / 4, timedelta(hours=1)))
-    write(attempt, due_at=timezone.now() + pause, lease_until=None, starts=0)
+    pause = max(paced_delta(seconds=30), min(age / 4, paced_delta(hours=1)))
+    write(attempt, due_at=clock.now() + pause, lease_until=None, starts=0)
 
 
 def _polled(attempt: Attempt, found: RemoteMessage) -> None:
@@ -350,4 +374,4 @@ def _polled(attempt: Attempt, found: RemoteMessage) -> None:
     _follow(attempt, polls, due=not complete)
     if attempt.due_at is None and attempt.open:
         # `sent` may be the last that is ever heard: not every carrier gives a receipt.
-        write(attempt, open=False, ended_at=timezone.now())
+        write(attempt, open=False, ended_at=clock.now())

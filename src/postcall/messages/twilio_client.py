@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import requests
+from django.db import DatabaseError, InterfaceError
 from requests.adapters import HTTPAdapter
 from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]  # the SDK ships no types
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # the SDK ships no types
@@ -31,9 +32,11 @@ from postcall.followups.handing import Sender
 from postcall.messages.accounts import SANDBOX_URL
 from postcall.messages.errors import sent_nothing
 from postcall.messages.models import Account
+from postcall.pace import paced
+from postcall.work import clock
 
 # Seconds to connect, and to wait for each part of the answer. Twilio may take 26 s to give up by itself.
-TIMEOUT_S: tuple[float, float] = (5, 30)
+TIMEOUT_S: tuple[float, float] = (paced(5), paced(30))
 IN_FLIGHT = 20
 PAGE_SIZE = 1000
 MIN_VALIDITY_S, MAX_VALIDITY_S = 5, 36_000
@@ -94,10 +97,12 @@ Outcome = Accepted | Refused | NotReached | Ambiguous
 
 @dataclass(frozen=True)
 class Listing:
-    """All messages to one number; `twilio_time` is Twilio's clock when it answered."""
+    """All messages to one number; `twilio_time` is Twilio's clock when it answered, and `ahead_s` how many seconds
+    that was ahead of ours."""
 
     messages: tuple[RemoteMessage, ...]
     twilio_time: datetime | None
+    ahead_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,10 @@ class Unread:
 
 
 class _Http(TwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
-    """Keeps each thread's last response: the SDK's exceptions do not carry headers."""
+    """Keeps each thread's last response: the SDK's exceptions do not carry headers. And how far Twilio's clock was
+    ahead of ours when it answered last; None: not known yet."""
+
+    ahead_s: float | None = None
 
     def __init__(self, *, heed_proxies: bool) -> None:
         super().__init__(max_retries=0)
@@ -125,6 +133,7 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
     def request(self, *args: Any, **kwargs: Any) -> Any:
         self._last.response = None
         self._last.response = super().request(*args, **kwargs)
+        self.ahead_s = _ahead_s(_date(self.headers))
         return self._last.response
 
     @property
@@ -181,6 +190,13 @@ def create(
         return Accepted(message)
 
 
+def ahead_s(account: Account) -> float | None:
+    """How many seconds Twilio's clock was ahead of ours when it last answered this process about the account;
+    None: not known."""
+    client = _client(account)
+    return None if client is None else client.http_client.ahead_s
+
+
 def fetch(account: Account, sid: str) -> RemoteMessage | Unread:
     """The message as it is now."""
     return _ask(account, lambda client: _read(client.messages(sid).fetch()))
@@ -195,7 +211,8 @@ def list_to(account: Account, to: str) -> Listing | Unread:
     def ask(client: Client) -> Listing:
         page = client.messages.page(to=to, page_size=PAGE_SIZE)
         twilio_time = _date(client.http_client.headers)
-        return Listing(tuple(_read(instance) for instance in _instances(page)), twilio_time)
+        messages = tuple(_read(instance) for instance in _instances(page))
+        return Listing(messages, twilio_time, _ahead_s(twilio_time))
 
     return _ask(account, ask)
 
@@ -308,6 +325,14 @@ def _date(headers: Mapping[str, str]) -> datetime | None:
     except ValueError:
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _ahead_s(twilio_time: datetime | None) -> float | None:
+    """None without a time, or while the database, whose clock is ours, does not answer."""
+    try:
+        return None if twilio_time is None else (twilio_time - clock.now()).total_seconds()
+    except (DatabaseError, InterfaceError):
+        return None
 
 
 def _read(instance: Any) -> RemoteMessage:

@@ -25,13 +25,6 @@ class LostLease(Exception):
     """Another worker has the row by now; whatever this one found out must not be written."""
 
 
-def database_now() -> datetime:
-    """The database's clock, in microseconds: the only one that leases are measured by."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]  # type: ignore[no-any-return]  # timestamptz
-
-
 def take(model: type[Row], limit: int, lease: timedelta) -> list[Row]:
     """Takes at most `limit` due rows that nobody holds, the longest due first, each for `lease`.
 

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from django.db import connection
 from django.db.models import Field, Model
-from django.utils import timezone
+
+from postcall.work import clock
 
 Row = TypeVar("Row", bound=Model)
 
@@ -97,7 +98,7 @@ def write_where(row: Model, where: str, parameters: Sequence[Any], **fields: Any
     """Changes a row while the SQL condition `where` holds of it; says whether it did."""
     shape = _shape(type(row))
     if "updated_at" in shape.fields:
-        fields["updated_at"] = timezone.now()
+        fields["updated_at"] = clock.now()
     columns = ", ".join(f'"{name}" = %s' for name in fields)
     values = [_plain(shape, name, value) for name, value in fields.items()]
     with connection.cursor() as cursor:

@@ -11,7 +11,9 @@ from typing import Any
 import structlog
 from django.db import DatabaseError, InterfaceError, connections
 
-from postcall.work.leases import MAX_STARTS, LostLease, database_now, renew
+from postcall.pace import paced
+from postcall.work import clock
+from postcall.work.leases import MAX_STARTS, LostLease, renew
 from postcall.work.models import Due
 from postcall.worker.lanes import Lane
 
@@ -118,10 +120,10 @@ class Crew:
     def _again_later(self, row: Due) -> None:
         """Lets go of the row, for another start after a pause that grows; the count of starts stays."""
         connections.close_all()
-        pause = timedelta(seconds=min(2**row.starts, 60))
+        pause = timedelta(seconds=paced(min(2**row.starts, 60)))
         try:
             type(row)._default_manager.filter(pk=row.pk, generation=row.generation).update(
-                lease_until=None, due_at=database_now() + pause
+                lease_until=None, due_at=clock.now() + pause
             )
         except (InterfaceError, DatabaseError):
             connections.close_all()  # its lease runs out by itself

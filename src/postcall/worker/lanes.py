@@ -15,9 +15,10 @@ from postcall.messages import send as sending
 from postcall.messages import track as tracking
 from postcall.messages.handing import TwilioMessaging
 from postcall.messages.models import Attempt, Message
+from postcall.pace import paced_delta
 from postcall.work.models import Due
 
-LEASE = timedelta(seconds=30)
+LEASE = paced_delta(seconds=30)
 
 
 @dataclass(frozen=True)

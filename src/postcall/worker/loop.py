@@ -12,9 +12,10 @@ from typing import Any
 import psycopg
 import structlog
 from django.db import DatabaseError, InterfaceError, connection, connections
-from django.utils import timezone
 
 from postcall.config import config
+from postcall.pace import paced
+from postcall.work import clock
 from postcall.work.leases import take
 from postcall.work.models import Due, Worker
 from postcall.work.seen import HEARTBEAT_S
@@ -128,7 +129,7 @@ class WorkerProcess:
 
     def _beat(self) -> None:
         """Shows that this worker lives, and keeps the leases of what it has in hand."""
-        row = Worker(host=socket.gethostname(), pid=os.getpid(), started_at=timezone.now())
+        row = Worker(host=socket.gethostname(), pid=os.getpid(), started_at=clock.now())
         while not self.stopping.is_set():
             self._survive(self._one_beat, row)
             self.stopping.wait(HEARTBEAT_S)
@@ -138,17 +139,17 @@ class WorkerProcess:
     def _one_beat(self, row: Worker) -> None:
         for dispatcher in self._dispatchers.values():
             dispatcher.crew.renew()
-        row.seen_at = timezone.now()
+        row.seen_at = clock.now()
         row.save()
 
     def _keep_house(self) -> None:
         """In a thread of its own: what takes long here must not cost the leases."""
-        minute, hour = _Every(60), _Every(3600)
+        minute, hour = _Every(paced(60)), _Every(3600)
         while not self.stopping.is_set():
             if minute.due():
                 self._survive(every_minute)
             if hour.due():
-                self._survive(every_hour, timezone.now())
+                self._survive(every_hour, clock.now())
             self.stopping.wait(HEARTBEAT_S)
         connections.close_all()
 
