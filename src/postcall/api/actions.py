@@ -26,6 +26,7 @@ from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.routes import Routes
 from postcall.messages.segments import count
+from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Actions"])
 
@@ -193,7 +194,7 @@ def _words(revision: Revision) -> dict[str, Any]:
 
 
 def _actions(request: ApiRequest) -> QuerySet[Action]:
-    living = Action.objects.filter(workspace=request.auth.workspace, deleted_at=None).select_related("revision")
+    living = within(request.auth.workspace, Action).filter(deleted_at=None).select_related("revision")
     return living.annotate(used_by=Count("attachments", filter=Q(attachments__deleted_at=None)))
 
 
@@ -203,5 +204,5 @@ def _action(request: ApiRequest, pk: UUID) -> Action:
 
 def _locked(request: ApiRequest, pk: UUID) -> Action:
     """Nobody else changes it until this transaction ends."""
-    rows = Action.objects.filter(workspace=request.auth.workspace, deleted_at=None)
+    rows = within(request.auth.workspace, Action).filter(deleted_at=None)
     return one(rows.select_for_update(), pk, "action")

@@ -16,6 +16,7 @@ from postcall.api.answers import Out, Page, Paging, check_version, nothing, once
 from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.routes import Routes
+from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Agents"])
 
@@ -92,7 +93,7 @@ def delete(request: ApiRequest, agent_id: UUID) -> HttpResponse:
 
 def agents_of(request: ApiRequest) -> QuerySet[Agent]:
     """The living agents of the key's workspace."""
-    living = Agent.objects.filter(workspace=request.auth.workspace, deleted_at=None)
+    living = within(request.auth.workspace, Agent).filter(deleted_at=None)
     return living.prefetch_related(Prefetch("external_ids", ExternalId.objects.order_by("id")))
 
 
@@ -128,5 +129,5 @@ def _agent(request: ApiRequest, pk: UUID) -> Agent:
 
 def _locked(request: ApiRequest, pk: UUID) -> Agent:
     """Nobody else changes it until this transaction ends."""
-    rows = Agent.objects.filter(workspace=request.auth.workspace, deleted_at=None)
+    rows = within(request.auth.workspace, Agent).filter(deleted_at=None)
     return one(rows.select_for_update(), pk, "agent")

@@ -21,6 +21,7 @@ from postcall.api.models import IdempotentRequest
 from postcall.api.problems import Problem
 from postcall.shapes import Strict
 from postcall.workspaces.encryption import CannotDecrypt, decrypt, encrypt
+from postcall.workspaces.scope import within
 
 JSON: Final = "application/json; charset=utf-8"
 MAX_PAGE: Final = 200
@@ -171,7 +172,7 @@ def _remembered(request: ApiRequest, key: str) -> tuple[IdempotentRequest, HttpR
     digest = hashlib.sha256(
         b"\n".join((str(request.method).encode(), request.get_full_path().encode(), request.body))
     )
-    row = IdempotentRequest.objects.filter(workspace=workspace, key=key).first()
+    row = within(workspace, IdempotentRequest).filter(key=key).first()
     if row is not None and row.created_at < timezone.now() - ANSWERS_KEPT_FOR:
         row.delete()
         row = None

@@ -21,6 +21,7 @@ from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.problems import wrong_fields
 from postcall.api.routes import Routes
+from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Attachments"])
 
@@ -70,7 +71,7 @@ def create(request: ApiRequest, agent_id: UUID, content: AttachmentContent) -> H
     """One attachment an (agent, action). It is `live` at once when all inputs are bound, unless `mode` says
     otherwise; with inputs unbound it may be saved, as `off`."""
     agent = _agent(request, agent_id)
-    actions = Action.objects.filter(workspace=request.auth.workspace, deleted_at=None)
+    actions = within(request.auth.workspace, Action).filter(deleted_at=None)
     action = actions.filter(pk=content.action_id).first()
     if action is None:
         raise wrong_fields([("action_id", "there is no such action in this workspace")])
@@ -144,7 +145,7 @@ def attachment_out(attachment: Attachment) -> AttachmentOut:
 
 
 def _agent(request: ApiRequest, pk: UUID) -> Agent:
-    return one(Agent.objects.filter(workspace=request.auth.workspace, deleted_at=None), pk, "agent")
+    return one(within(request.auth.workspace, Agent).filter(deleted_at=None), pk, "agent")
 
 
 def _attachments(agent: Agent) -> QuerySet[Attachment]:
@@ -159,6 +160,6 @@ def _attachment(agent: Agent, pk: UUID) -> Attachment:
 def _locked(agent: Agent, pk: UUID) -> Attachment:
     """Nobody else changes it until this transaction ends."""
     # The action first, as everybody who changes both does.
-    Action.objects.select_for_update().filter(attachments=pk).first()
+    within(agent.workspace_id, Action).select_for_update().filter(attachments=pk).first()
     living = agent.attachments.filter(deleted_at=None).select_related("action")
     return one(living.select_for_update(of=("self",)), pk, "attachment")

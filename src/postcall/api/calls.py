@@ -23,6 +23,7 @@ from postcall.followups.models import FollowUp, Reason
 from postcall.followups.review import rejudge
 from postcall.shapes import Strict
 from postcall.sources.ended_call import EndedCall
+from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Calls"])
 
@@ -77,7 +78,7 @@ def create(request: ApiRequest, call: EndedCall) -> HttpResponse:
 @routes.get("/calls", response=Page[CallItem], summary="List calls", operation_id="list_calls")
 def list_calls(request: ApiRequest, filters: Query[CallFilters]) -> HttpResponse:
     """Newest first, without transcripts and variables."""
-    calls = Call.objects.filter(workspace=request.auth.workspace)
+    calls = within(request.auth.workspace, Call)
     calls = saying(
         numbered(of_source(of_agent(calls, filters.agent), filters.source), filters.number, "customer_number"),
         filters.q,
@@ -104,7 +105,7 @@ def read(request: ApiRequest, call_id: UUID) -> HttpResponse:
 @once
 def assign_call(request: ApiRequest, call_id: UUID, assignment: Assignment) -> HttpResponse:
     """For an `unassigned` call, whose agent Postcall did not know."""
-    call = one(Call.objects.filter(workspace=request.auth.workspace), call_id, "call")
+    call = one(within(request.auth.workspace, Call), call_id, "call")
     agent = agents_of(request).filter(pk=assignment.agent_id).first()
     if agent is None:
         raise wrong_fields([("agent_id", "there is no such agent in this workspace")])
@@ -125,9 +126,9 @@ def assign_call(request: ApiRequest, call_id: UUID, assignment: Assignment) -> H
 @once
 def rejudge_call(request: ApiRequest, call_id: UUID) -> HttpResponse:
     """For follow-ups that were not decided, such as after `judge_failed`. What was sent is not sent again."""
-    rejudge(one(Call.objects.filter(workspace=request.auth.workspace), call_id, "call"))
+    rejudge(one(within(request.auth.workspace, Call), call_id, "call"))
     return versioned(call_out(_call(request, call_id)), 202)
 
 
 def _call(request: ApiRequest, pk: UUID) -> Call:
-    return one(whole_calls(Call.objects.filter(workspace=request.auth.workspace)), pk, "call")
+    return one(whole_calls(within(request.auth.workspace, Call)), pk, "call")

@@ -27,6 +27,7 @@ from postcall.followups.models import FollowUp, Reason
 from postcall.followups.review import approve, give_feedback, reject
 from postcall.messages.handing import TwilioMessaging
 from postcall.shapes import Strict, Text
+from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Follow-ups"])
 
@@ -107,7 +108,7 @@ def feedback(request: ApiRequest, follow_up_id: UUID, said: Feedback) -> HttpRes
 
 
 def _follow_ups(request: ApiRequest) -> QuerySet[FollowUp]:
-    return FollowUp.objects.filter(workspace=request.auth.workspace)
+    return within(request.auth.workspace, FollowUp)
 
 
 def _follow_up(request: ApiRequest, pk: UUID) -> FollowUp:

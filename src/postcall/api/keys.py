@@ -12,6 +12,7 @@ from ninja.security import HttpBearer
 from postcall.api.problems import Problem
 from postcall.work.rows import find
 from postcall.workspaces.models import ApiKey, Workspace
+from postcall.workspaces.scope import within
 
 Scope = ApiKey.Scope
 
@@ -54,7 +55,7 @@ def _note_use(key: ApiKey) -> None:
     """At most once a minute: the row is not rewritten with every call."""
     now = timezone.now()
     if key.last_used_at is None or key.last_used_at < now - _USE_NOTED_EVERY:
-        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+        within(key.workspace_id, ApiKey).filter(pk=key.pk).update(last_used_at=now)
 
 
 READ: Final = Key(Scope.READ)

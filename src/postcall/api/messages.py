@@ -27,6 +27,7 @@ from postcall.api.shapes import (
 from postcall.messages import operator
 from postcall.messages.models import Message
 from postcall.shapes import Strict, Text
+from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Messages"])
 
@@ -86,7 +87,7 @@ def cancel(request: ApiRequest, message_id: UUID) -> HttpResponse:
 
 
 def _messages(request: ApiRequest) -> QuerySet[Message]:
-    return Message.objects.filter(workspace=request.auth.workspace)
+    return within(request.auth.workspace, Message)
 
 
 def _message(request: ApiRequest, pk: UUID) -> Message:

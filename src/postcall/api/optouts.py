@@ -19,6 +19,7 @@ from postcall.followups import optouts
 from postcall.followups.models import OptOut
 from postcall.numbers import e164
 from postcall.shapes import Strict, Text
+from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Opt-outs"])
 
@@ -45,7 +46,7 @@ class OptOutFilters(Paging):
 
 @routes.get("/opt-outs", response=Page[OptOutOut], summary="List opt-outs", operation_id="list_opt_outs")
 def list_opt_outs(request: ApiRequest, filters: Query[OptOutFilters]) -> HttpResponse:
-    rows = OptOut.objects.filter(workspace=request.auth.workspace, ended_at=None)
+    rows = within(request.auth.workspace, OptOut).filter(ended_at=None)
     return page_of(numbered(rows, filters.number, "number"), filters, _out)
 
 

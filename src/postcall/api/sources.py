@@ -18,6 +18,7 @@ from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.routes import Routes
 from postcall.sources.editing import SourceContent, address_of, auth_of, create_source, delete_source, update_source
 from postcall.sources.models import Source
+from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Sources"])
 
@@ -133,7 +134,7 @@ def source_out(source: Source) -> SourceOut:
 
 
 def _sources(request: ApiRequest) -> QuerySet[Source]:
-    return Source.objects.filter(workspace=request.auth.workspace, deleted_at=None)
+    return within(request.auth.workspace, Source).filter(deleted_at=None)
 
 
 def _source(request: ApiRequest, pk: UUID) -> Source:

@@ -29,6 +29,7 @@ from postcall.judge.verdicts import JudgeFailed
 from postcall.messages.segments import count
 from postcall.shapes import Identifier, Strict, Text
 from postcall.sources.ended_call import EndedCall
+from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Trying out"])
 
@@ -117,7 +118,7 @@ def test(request: ApiRequest, content: TrialContent) -> HttpResponse:
 def _facts(request: ApiRequest, content: TrialContent) -> tuple[CallFacts, AgentAsItWas]:
     workspace = request.auth.workspace
     if content.call_id is not None:
-        calls = Call.objects.filter(workspace=workspace).select_related("agent")
+        calls = within(workspace, Call).select_related("agent")
         call = one(calls, content.call_id, "call")
         return facts_of(call), _agent(call.agent)
     assert content.call is not None

@@ -23,6 +23,7 @@ from postcall.sources.editing import auth_of
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
 from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source
+from postcall.workspaces.scope import within
 
 log = structlog.get_logger(__name__)
 
@@ -113,13 +114,13 @@ def _refusal(error: UnknownAddress | BadSignature) -> Problem:
 def _note_receipt(source: Source) -> None:
     now = timezone.now()
     if source.last_received_at is None or source.last_received_at < now - _RECEIPT_NOTED_EVERY:
-        Source.objects.filter(pk=source.pk).update(last_received_at=now)
+        within(source.workspace_id, Source).filter(pk=source.pk).update(last_received_at=now)
 
 
 def _note_rejection(source: Source, reason: str) -> None:
     """Whoever set the source up sees on its page that, and why, deliveries are refused."""
     log.warning("delivery refused", source=str(source.pk), kind=source.kind, reason=reason)
-    Source.objects.filter(pk=source.pk).update(
+    within(source.workspace_id, Source).filter(pk=source.pk).update(
         rejected_count=F("rejected_count") + 1,
         last_rejected_reason=storable(reason)[:255],
         last_rejected_at=timezone.now(),

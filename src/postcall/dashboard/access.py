@@ -21,6 +21,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from postcall.followups.models import FollowUp
 from postcall.messages.models import SendingAccount
 from postcall.workspaces.models import Membership, User, Workspace
+from postcall.workspaces.scope import within
 
 LAST_WORKSPACE = "workspace"
 
@@ -54,9 +55,13 @@ class Visit:
         """The address of a page of this workspace."""
         return reverse(name, args=[self.workspace.pk, *args])
 
+    def rows(self, model: type[M]) -> QuerySet[M]:
+        """This workspace's rows."""
+        return within(self.workspace, model)
+
     def one(self, rows: QuerySet[M], pk: UUID) -> M:
-        """The row of this workspace with that id; anybody else's is a 404."""
-        row = rows.filter(workspace=self.workspace, pk=pk).first()
+        """The row with that id among `rows`, which are this workspace's; anybody else's is a 404."""
+        row = rows.filter(pk=pk).first()
         if row is None:
             raise Http404
         return row
@@ -143,10 +148,10 @@ def last_workspace(request: HttpRequest) -> Workspace | None:
 
 def frame(visit: Visit) -> dict[str, Any]:
     """What stands around every page: the workspaces to go to, what waits, and how texts leave."""
-    sending = SendingAccount.objects.filter(workspace=visit.workspace).select_related("account").first()
+    sending = visit.rows(SendingAccount).select_related("account").first()
     return {
         "visit": visit,
         "workspaces": Workspace.objects.filter(memberships__user=visit.person).order_by("name"),
-        "held_count": FollowUp.objects.filter(workspace=visit.workspace, outcome=FollowUp.Outcome.HELD).count(),
+        "held_count": visit.rows(FollowUp).filter(outcome=FollowUp.Outcome.HELD).count(),
         "sending": sending,
     }

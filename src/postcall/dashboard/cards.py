@@ -15,6 +15,7 @@ from postcall.followups.models import FollowUp, Reason
 from postcall.followups.reasons import IN_WORDS, MEND
 from postcall.messages.errors import ErrorText, explain
 from postcall.messages.models import Attempt, DeliveryEvent, Message
+from postcall.workspaces.scope import within
 
 _RESENDABLE: Final = {
     Message.Status.UNDELIVERED,
@@ -177,9 +178,12 @@ class Card:
 
 def cards(follow_ups: Sequence[Numbered]) -> list[Card]:
     """The cards of numbered follow-ups, their attempts and events read at once."""
+    if not follow_ups:
+        return []
+    workspace = follow_ups[0].follow_up.workspace_id
     messages = [each.message.pk for each in follow_ups if each.message]
-    attempts = _by_message(Attempt.objects.filter(message__in=messages).order_by("number"))
-    events = _by_message(DeliveryEvent.objects.filter(message__in=messages).order_by("at", "id"))
+    attempts = _by_message(within(workspace, Attempt).filter(message__in=messages).order_by("number"))
+    events = _by_message(within(workspace, DeliveryEvent).filter(message__in=messages).order_by("at", "id"))
     return [
         Card(each, attempts.get(each.message.pk, []), events.get(each.message.pk, []))
         if each.message

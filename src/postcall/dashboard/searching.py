@@ -20,6 +20,7 @@ from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS
 from postcall.followups.models import FollowUp
 from postcall.shapes import storable
 from postcall.workspaces.models import Workspace
+from postcall.workspaces.scope import within
 
 DATES: Final[dict[str, str]] = {"today": "Today", "7d": "Last 7 days", "30d": "Last 30 days"}
 UNASSIGNED: Final = "unassigned"
@@ -49,7 +50,7 @@ class Values(Func):
 
 def find_calls(workspace: Workspace, asked: QueryDict) -> QuerySet[Call]:
     """The workspace's calls that fit what the address asks for; what it asks wrongly is passed over."""
-    calls = Call.objects.filter(workspace=workspace)
+    calls = within(workspace, Call)
     if (agent := uuid_or_none(asked.get("agent"))) is not None:
         calls = calls.filter(agent_id=agent)
     if since := since_of(asked.get("date", "")):

@@ -33,7 +33,7 @@ _ATTACHED = Prefetch(
 @require_GET
 @member
 def every(visit: Visit) -> HttpResponse:
-    actions = Action.objects.filter(workspace=visit.workspace, deleted_at=None).select_related("revision")
+    actions = visit.rows(Action).filter(deleted_at=None).select_related("revision")
     rows = list(actions.prefetch_related(_ATTACHED).order_by("name"))
     week = _last_week(visit, rows)
     return visit.page(
@@ -44,7 +44,8 @@ def every(visit: Visit) -> HttpResponse:
 def _last_week(visit: Visit, actions: Sequence[Action]) -> dict[UUID, Mapping[str, Any]]:
     since = timezone.now() - _WEEK
     counted = (
-        FollowUp.objects.filter(workspace=visit.workspace, action__in=actions, pk__gte=first_id(since))
+        visit.rows(FollowUp)
+        .filter(action__in=actions, pk__gte=first_id(since))
         .values("action_id")
         .annotate(
             judged=Count("pk", filter=~Q(result="")),
@@ -61,7 +62,7 @@ def _last_week(visit: Visit, actions: Sequence[Action]) -> dict[UUID, Mapping[st
 @member
 def one(visit: Visit, action_id: UUID) -> HttpResponse:
     """An action, also where it is deleted: its log still points at it."""
-    action = visit.one(Action.objects.select_related("revision").prefetch_related(_ATTACHED), action_id)
+    action = visit.one(visit.rows(Action).select_related("revision").prefetch_related(_ATTACHED), action_id)
     revision = action.revision
     assert revision is not None
     return visit.page(

@@ -32,11 +32,12 @@ _ATTACHED: Final = Prefetch(
 @require_GET
 @member
 def every(visit: Visit) -> HttpResponse:
-    agents = Agent.objects.filter(workspace=visit.workspace, deleted_at=None)
+    agents = visit.rows(Agent).filter(deleted_at=None)
     rows = list(agents.prefetch_related(_IDS, _ATTACHED).order_by("name"))
     since = timezone.now() - _WEEK
     counted = (
-        Call.objects.filter(workspace=visit.workspace, agent__in=rows, pk__gte=first_id(since))
+        visit.rows(Call)
+        .filter(agent__in=rows, pk__gte=first_id(since))
         .values("agent_id")
         .annotate(calls=Count("pk"), last=Max("received_at"))
     )
@@ -47,7 +48,7 @@ def every(visit: Visit) -> HttpResponse:
 @require_GET
 @member
 def one(visit: Visit, agent_id: UUID) -> HttpResponse:
-    agent = visit.one(Agent.objects.prefetch_related(_IDS, _ATTACHED), agent_id)
+    agent = visit.one(visit.rows(Agent).prefetch_related(_IDS, _ATTACHED), agent_id)
     attachments = [
         mapped(each, each.action.revision.inputs if each.action.revision else [])
         for each in agent.attached  # type: ignore[attr-defined]  # _ATTACHED sets it

@@ -53,9 +53,7 @@ def log(visit: Visit) -> HttpResponse:
             "asking": searching.is_asking(request.GET),
             "live": None if page.first else _live(visit, newest, page.rows, ""),
             "asked": request.GET,
-            "agents": Agent.objects.filter(workspace=visit.workspace, calls__isnull=False)
-            .distinct()
-            .order_by("name"),
+            "agents": visit.rows(Agent).filter(calls__isnull=False).distinct().order_by("name"),
             "outcomes": {**OUTCOMES, searching.UNASSIGNED: "No agent known"},
             "reasons": REASONS,
             "statuses": MESSAGE_STATUSES,
@@ -74,7 +72,7 @@ def live(visit: Visit) -> HttpResponse:
     if newest is None:
         return HttpResponse(status=204)
     watched = [found for each in asked.get("watch", "").split(",")[:PAGE_SIZE] if (found := uuid_or_none(each))]
-    rows = list(_with_follow_ups(Call.objects.filter(workspace=visit.workspace, pk__in=watched)))
+    rows = list(_with_follow_ups(visit.rows(Call).filter(pk__in=watched)))
     context = _live(visit, newest, rows, asked.get("seen", ""))
     if context["seen"] == asked.get("seen"):
         return HttpResponse(status=204)
@@ -124,8 +122,8 @@ def is_settled(call: Call) -> bool:
 @member
 def call(visit: Visit, call_id: UUID) -> HttpResponse:
     """What was said, what was decided, and what went out."""
-    found = visit.one(Call.objects.select_related("agent"), call_id)
-    follow_ups = FollowUp.objects.filter(call=found).select_related("action", "revision", "message", "call")
+    found = visit.one(visit.rows(Call).select_related("agent"), call_id)
+    follow_ups = visit.rows(FollowUp).filter(call=found).select_related("action", "revision", "message", "call")
     ordered = numbered(follow_ups)
     return visit.page(
         "call.html",
@@ -144,7 +142,7 @@ def call(visit: Visit, call_id: UUID) -> HttpResponse:
 @member
 def call_live(visit: Visit, call_id: UUID) -> HttpResponse:
     """Tells the page of a call that is not decided yet to read itself again once it is."""
-    found = visit.one(Call.objects.defer("transcript", "variables"), call_id)
+    found = visit.one(visit.rows(Call).defer("transcript", "variables"), call_id)
     if found.status in _UNDECIDED and not found.follow_ups.exists():
         return HttpResponse(status=204)
     return HttpResponseClientRefresh()
@@ -154,8 +152,8 @@ def call_live(visit: Visit, call_id: UUID) -> HttpResponse:
 @member
 def raw(visit: Visit, call_id: UUID) -> HttpResponse:
     """What the platform sent, delivery by delivery: a piece for htmx, else plain text."""
-    found = visit.one(Call.objects.defer("transcript", "variables"), call_id)
-    payloads = RawPayload.objects.filter(call=found, workspace=visit.workspace).order_by("received_at")
+    found = visit.one(visit.rows(Call).defer("transcript", "variables"), call_id)
+    payloads = visit.rows(RawPayload).filter(call=found).order_by("received_at")
     deliveries = [(payload.received_at, pretty(bytes(payload.body))) for payload in payloads]
     if visit.request.headers.get("HX-Request"):
         return visit.part("raw.html", {"deliveries": deliveries})
@@ -175,7 +173,7 @@ def pretty(body: bytes) -> str:
 @require_POST
 @actor
 def judge_again(visit: Visit, call_id: UUID) -> HttpResponse:
-    found = visit.one(Call.objects.all(), call_id)
+    found = visit.one(visit.rows(Call).all(), call_id)
     if tried(visit, lambda: review.rejudge(found)):
         flashes.success(visit.request, "The call is being judged again.")
     return visit.back(visit.to("call", call_id))

@@ -20,15 +20,15 @@ from postcall.followups.models import FollowUp
 from postcall.shapes import storable
 
 
-def _follow_ups() -> QuerySet[FollowUp]:
-    return FollowUp.objects.select_related("action", "revision", "message", "call", "call__agent")
+def _follow_ups(visit: Visit) -> QuerySet[FollowUp]:
+    return visit.rows(FollowUp).select_related("action", "revision", "message", "call", "call__agent")
 
 
 @require_GET
 @member
 def card(visit: Visit, follow_up_id: UUID) -> HttpResponse:
     """The card as it stands now, under the number that its page gave it. 204: as the page has it, for now."""
-    follow_up = visit.one(_follow_ups(), follow_up_id)
+    follow_up = visit.one(_follow_ups(visit), follow_up_id)
     asked = visit.request.GET
     number = asked.get("n", "")
     shown = cards([Numbered(int(number) if number.isdecimal() and len(number) < 4 else 1, follow_up)])[0]
@@ -45,7 +45,7 @@ def card(visit: Visit, follow_up_id: UUID) -> HttpResponse:
 @actor
 def approve(visit: Visit, follow_up_id: UUID) -> HttpResponse:
     """Sends it, in the operator's words where they changed them. What was typed is never lost."""
-    follow_up = visit.one(_follow_ups(), follow_up_id)
+    follow_up = visit.one(_follow_ups(visit), follow_up_id)
     typed = storable(visit.request.POST.get("body", "")).replace("\r\n", "\n").strip()
     try:
         verbs.approve(follow_up, None if typed == follow_up.body else typed or None)
@@ -61,7 +61,7 @@ def approve(visit: Visit, follow_up_id: UUID) -> HttpResponse:
 @require_POST
 @actor
 def reject(visit: Visit, follow_up_id: UUID) -> HttpResponse:
-    follow_up = visit.one(_follow_ups(), follow_up_id)
+    follow_up = visit.one(_follow_ups(visit), follow_up_id)
     if tried(visit, lambda: review.reject(follow_up)):
         flashes.success(visit.request, "Rejected. Nothing is sent.")
     return visit.back(visit.to("call", follow_up.call_id))
@@ -71,7 +71,7 @@ def reject(visit: Visit, follow_up_id: UUID) -> HttpResponse:
 @actor
 def feedback(visit: Visit, follow_up_id: UUID) -> HttpResponse:
     """Whether the judge was right about it."""
-    follow_up = visit.one(_follow_ups(), follow_up_id)
+    follow_up = visit.one(_follow_ups(visit), follow_up_id)
     right = visit.request.POST.get("right") == "1"
     if tried(visit, lambda: review.give_feedback(follow_up, right)):
         flashes.success(visit.request, f"Noted: the verdict is {'right' if right else 'wrong'}.")

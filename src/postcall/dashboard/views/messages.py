@@ -26,9 +26,7 @@ PAGE_SIZE: Final = 50
 @member
 def log(visit: Visit) -> HttpResponse:
     asked = visit.request.GET
-    rows = Message.objects.filter(workspace=visit.workspace).select_related(
-        "follow_up__action", "follow_up__call__agent"
-    )
+    rows = visit.rows(Message).select_related("follow_up__action", "follow_up__call__agent")
     rows = rows.defer("follow_up__snapshot", "follow_up__call__transcript", "follow_up__call__variables")
     if statuses := [each for each in asked.getlist("status") if each in MESSAGE_STATUSES]:
         rows = rows.filter(status__in=statuses)
@@ -37,7 +35,7 @@ def log(visit: Visit) -> HttpResponse:
         rows = rows.filter(error_code=int(error))
     if digits := re.sub(r"\D", "", asked.get("q", "")):
         rows = rows.filter(to__contains=digits)
-    known = Message.objects.filter(workspace=visit.workspace, error_code__isnull=False).order_by("error_code")
+    known = visit.rows(Message).filter(error_code__isnull=False).order_by("error_code")
     return visit.page(
         "messages.html",
         {
@@ -58,7 +56,7 @@ def log(visit: Visit) -> HttpResponse:
 @actor
 def resend(visit: Visit, message_id: UUID) -> HttpResponse:
     """Sends the same text again, with the operator's reason beside it."""
-    message = visit.one(Message.objects.select_related("follow_up"), message_id)
+    message = visit.one(visit.rows(Message).select_related("follow_up"), message_id)
     reason = storable(visit.request.POST.get("reason", "")).strip()[:500]
     if not reason:
         flashes.error(visit.request, "Say why the text goes out again.")
@@ -70,7 +68,7 @@ def resend(visit: Visit, message_id: UUID) -> HttpResponse:
 @require_POST
 @actor
 def cancel(visit: Visit, message_id: UUID) -> HttpResponse:
-    message = visit.one(Message.objects.select_related("follow_up"), message_id)
+    message = visit.one(visit.rows(Message).select_related("follow_up"), message_id)
     if tried(visit, lambda: operator.cancel(message, by=visit.person.email)):
         flashes.success(visit.request, "Canceled. The text does not go out.")
     return visit.back(visit.to("call", message.follow_up.call_id))

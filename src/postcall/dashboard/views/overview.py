@@ -22,6 +22,7 @@ from postcall.followups.models import FollowUp
 from postcall.messages.errors import explain
 from postcall.messages.models import Message, SendingAccount
 from postcall.workspaces.models import Workspace
+from postcall.workspaces.scope import within
 
 _WEEK: Final = timedelta(days=7)
 _FAILED: Final = (Message.Status.FAILED, Message.Status.UNDELIVERED)
@@ -68,7 +69,7 @@ def overview(visit: Visit) -> HttpResponse:
             "before": count(visit.workspace, midnight - _WEEK, now - _WEEK),
             "todos": todos,
             "heading": heading(today, todos),
-            "has_calls": Call.objects.filter(workspace=visit.workspace).exists(),
+            "has_calls": visit.rows(Call).exists(),
             "now": now,
             "week_ago": now - _WEEK,
         },
@@ -79,8 +80,8 @@ def overview(visit: Visit) -> HttpResponse:
 def count(workspace: Workspace, since: datetime, until: datetime) -> Counts:
     """From `since` to `until`; calls by their arrival, texts by when they were made."""
     first = first_id(since)
-    calls = Call.objects.filter(workspace=workspace, pk__gte=first, received_at__gte=since, received_at__lt=until)
-    made = Message.objects.filter(workspace=workspace, pk__gte=first, created_at__gte=since, created_at__lt=until)
+    calls = within(workspace, Call).filter(pk__gte=first, received_at__gte=since, received_at__lt=until)
+    made = within(workspace, Message).filter(pk__gte=first, created_at__gte=since, created_at__lt=until)
     texts = made.aggregate(
         sent=Count("pk", filter=Q(status__in=_LEFT)),
         delivered=Count("pk", filter=Q(status=Message.Status.DELIVERED)),
@@ -107,7 +108,7 @@ def to_do(visit: Visit, now: datetime) -> Iterator[ToDo]:
 
 
 def _about_the_account(visit: Visit) -> Iterator[ToDo]:
-    sending = SendingAccount.objects.filter(workspace=visit.workspace).first()
+    sending = visit.rows(SendingAccount).first()
     if sending is None:
         yield ToDo(
             "bad",
@@ -124,9 +125,7 @@ def _about_the_account(visit: Visit) -> Iterator[ToDo]:
 
 def _failures(visit: Visit, now: datetime) -> Iterator[ToDo]:
     since = now - timedelta(days=1)
-    failed = Message.objects.filter(
-        workspace=visit.workspace, pk__gte=first_id(since), created_at__gte=since, status__in=_FAILED
-    )
+    failed = visit.rows(Message).filter(pk__gte=first_id(since), created_at__gte=since, status__in=_FAILED)
     by_code = failed.values_list("error_code").annotate(texts=Count("pk")).order_by("-texts", "error_code")
     for code, texts in by_code[:5]:
         error = explain(code)
@@ -143,7 +142,7 @@ def _failures(visit: Visit, now: datetime) -> Iterator[ToDo]:
 
 
 def _held(visit: Visit, now: datetime) -> Iterator[ToDo]:
-    held = FollowUp.objects.filter(workspace=visit.workspace, outcome=FollowUp.Outcome.HELD)
+    held = visit.rows(FollowUp).filter(outcome=FollowUp.Outcome.HELD)
     found = held.aggregate(count=Count("pk"), oldest=Min("created_at"))
     if found["count"]:
         wait = "waits" if found["count"] == 1 else "wait"
@@ -158,7 +157,7 @@ def _held(visit: Visit, now: datetime) -> Iterator[ToDo]:
 
 
 def _unconfirmed(visit: Visit, now: datetime) -> Iterator[ToDo]:
-    unsure = Message.objects.filter(workspace=visit.workspace, status=Message.Status.UNCONFIRMED)
+    unsure = visit.rows(Message).filter(status=Message.Status.UNCONFIRMED)
     found = unsure.aggregate(count=Count("pk"), oldest=Min("created_at"))
     if found["count"]:
         yield ToDo(
@@ -173,9 +172,7 @@ def _unconfirmed(visit: Visit, now: datetime) -> Iterator[ToDo]:
 
 def _unassigned(visit: Visit, now: datetime) -> Iterator[ToDo]:
     since = now - _WEEK
-    lost = Call.objects.filter(
-        workspace=visit.workspace, pk__gte=first_id(since), status=Call.Status.UNASSIGNED
-    ).count()
+    lost = visit.rows(Call).filter(pk__gte=first_id(since), status=Call.Status.UNASSIGNED).count()
     if lost:
         yield ToDo(
             "wait",

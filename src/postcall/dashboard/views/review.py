@@ -24,7 +24,7 @@ PAGE_SIZE: Final = 20
 @member
 def review(visit: Visit) -> HttpResponse:
     """The oldest first: it is the first to lapse."""
-    held = FollowUp.objects.filter(workspace=visit.workspace, outcome=FollowUp.Outcome.HELD)
+    held = visit.rows(FollowUp).filter(outcome=FollowUp.Outcome.HELD)
     rows = held.select_related("action", "revision", "message", "call", "call__agent").defer("call__transcript")
     page = oldest_first(visit.request, rows, PAGE_SIZE)
     shown = cards([Numbered(1, follow_up) for follow_up in page.rows])
@@ -46,7 +46,7 @@ def decide(visit: Visit) -> HttpResponse:
         return visit.back(visit.to("review"))
     verb, past = chosen
     done = 0
-    for follow_up in FollowUp.objects.filter(workspace=visit.workspace, pk__in=picked).select_related("action"):
+    for follow_up in visit.rows(FollowUp).filter(pk__in=picked).select_related("action"):
         try:
             verb(follow_up)
             done += 1

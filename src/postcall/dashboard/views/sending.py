@@ -15,14 +15,14 @@ from postcall.sources.models import Source
 @require_GET
 @member
 def sending(visit: Visit) -> HttpResponse:
-    now = SendingAccount.objects.filter(workspace=visit.workspace).select_related("account").first()
+    now = visit.rows(SendingAccount).select_related("account").first()
     return visit.page(
         "sending.html",
         {
             "account": now.account if now else None,
             "paused": explain(now.paused_code) if now and now.paused_at else None,
             "paused_at": now.paused_at if now else None,
-            "sources": Source.objects.filter(workspace=visit.workspace, deleted_at=None).order_by("created_at"),
+            "sources": visit.rows(Source).filter(deleted_at=None).order_by("created_at"),
             "base_url": config().base_url,
         },
     )

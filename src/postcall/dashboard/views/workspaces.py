@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -11,6 +11,8 @@ from django.shortcuts import redirect, render
 
 from postcall.calls.models import Call
 from postcall.dashboard.access import last_workspace
+from postcall.workspaces.models import User
+from postcall.workspaces.scope import open_to
 
 PLACES: Final = ("calls", "review", "messages", "actions", "agents", "sending")
 
@@ -36,9 +38,7 @@ def _known_place(request: HttpRequest, place: str) -> HttpResponse:
 @login_required
 def call(request: HttpRequest, call_id: UUID) -> HttpResponse:
     """A call by its id alone, in whichever workspace of the person's it is."""
-    found = (
-        Call.objects.filter(pk=call_id, workspace__memberships__user=request.user.pk).only("workspace_id").first()
-    )
+    found = open_to(cast(User, request.user), Call).filter(pk=call_id).only("workspace_id").first()
     if found is None:
         raise Http404
     return redirect("call", found.workspace_id, call_id)
