@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +20,7 @@ from postcall.messages.send import Fence, hand_to_twilio, record
 from postcall.work.leases import take
 
 from .clinic import ANN, BEN, BODY, LEASE, Clinic, events
+from .together import at_once, wait_until, waiting_for_locks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,40 +28,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def clinic(transactional_db: None, sandbox: Any) -> Clinic:
     return Clinic("Northgate Clinic", sandbox)
-
-
-def at_once(*works: Callable[[], object]) -> list[BaseException]:
-    """Runs the works in threads of their own, begun together; returns what they raised."""
-    together, raised = threading.Barrier(len(works)), []
-
-    def one(work: Callable[[], object]) -> None:
-        together.wait()
-        try:
-            work()
-        except Exception as error:
-            raised.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=one, args=[work]) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return raised
-
-
-def waiting_for_locks() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return int(cursor.fetchone()[0])
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_many_workers_send_each_text_once(clinic: Clinic) -> None:
