@@ -14,6 +14,7 @@ from postcall.pace import paced, paced_delta
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("postcall.pace.config", config.__wrapped__)
+    monkeypatch.setenv("TWILIO_API_URL", "http://127.0.0.1:9100")
 
 
 def test_it_waits_as_long_as_it_says_by_itself() -> None:
@@ -34,6 +35,14 @@ def test_it_takes_no_other_factor(monkeypatch: pytest.MonkeyPatch, given: str) -
         config.__wrapped__()
 
 
+@pytest.mark.parametrize("twilio", ["https://api.twilio.com", "https://stand-in.example.org"])
+def test_it_never_hastens_what_goes_to_twilio(monkeypatch: pytest.MonkeyPatch, twilio: str) -> None:
+    monkeypatch.setenv("POSTCALL_TEST_PACE", "0.5")
+    monkeypatch.setenv("TWILIO_API_URL", twilio)
+    with pytest.raises(ConfigError, match="POSTCALL_TEST_PACE: for tests alone"):
+        config.__wrapped__()
+
+
 def test_it_keeps_the_proportions_on_which_fencing_rests() -> None:
     """In a process of its own: the waits are fixed when they are first read."""
     said = subprocess.run(
@@ -45,7 +54,11 @@ def test_it_keeps_the_proportions_on_which_fencing_rests() -> None:
     assert said.stdout.split() == ["7.5", "1.0", "3.5", "3.0", "1.0"], said.stderr
 
 
-_ENOUGH = {"DJANGO_SETTINGS_MODULE": "postcall.settings", "DATABASE_URL": "postgresql://a@127.0.0.1/none"}
+_ENOUGH = {
+    "TWILIO_API_URL": "http://127.0.0.1:9100",
+    "DJANGO_SETTINGS_MODULE": "postcall.settings",
+    "DATABASE_URL": "postgresql://a@127.0.0.1/none",
+}
 _PRINT_THEM = """
 import os
 os.environ["POSTCALL_SECRET_KEY"] = "only-to-start-with-0123456789"

@@ -203,7 +203,16 @@ class Config(BaseSettings):
                 missing = there if given[0] else here
                 raise ValueError(f"{missing}: set it too; {here} and {there} belong together")
         self._check_twilio()
+        self._check_pace()
         return self
+
+    def _check_pace(self) -> None:
+        """What is believed about Twilio rests on waiting as long as it takes."""
+        host = urlsplit(self.twilio_api_url).hostname or ""
+        if self.test_pace != 1 and host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError(
+                "POSTCALL_TEST_PACE: for tests alone, with TWILIO_API_URL at a stand-in on this machine"
+            )
 
     def _check_twilio(self) -> None:
         if self.twilio_account_sid is None:
