@@ -199,27 +199,49 @@ _NOT = r"(?:do not|don'?t|never|must not|not to|(?:i )?rather you (?:didn'?t|not
 _TEXTS = r"(?:texts?|text messages?|texting|sms(?:es)?|messages?|messaging)"
 _ANY = (
     r"(?:any |any more |more |no more |a |an |the |that |those |these |your |this |such |another |further"
-    r"|promotional |more of (?:your|those|these) )*"
+    r"|promotional |confirmation |reminder |marketing |automated |automatic |more of (?:your|those|these) )*"
 )
 # Not "don't stop texting me", "I get non-stop texts", "the bus stop texts".
 _TOLD = r"(?<!n't )(?<!not )(?<!ever )(?<!non-)(?<!non )(?<!bus )\b"
 _CONTACT = r"(?:contact(?:ing)?|bother(?:ing)?|message|messaging|text(?:ing)?|sms)"
+# "Don't call or text me", "do not call, text, or e-mail me"; but "don't call, text me" asks for a text.
+_REACH = r"(?:call|phone|ring|email|e-mail|mail|write|bother)(?:ing)?"
+_OR_TEXT = rf"(?:{_REACH}(?: (?:me|us))? (?:or|and|nor) |{_REACH}, (?=text(?:ing)?,? (?:or|and|nor) ))*"
+_OR_CALL = rf"(?:,? (?:or|and|nor) {_REACH}|,? (?:or|and|nor) message)?"
+_LIST = (
+    r"(?:your (?!wait|guest|standby|class|schedule)|(?:the|this|that|any|all) (?:\w+ )?(?:text|sms|texting"
+    r"|messaging|mailing|marketing|contact|call|calling) )(?:\w+ ){0,2}?(?:lists?|database|contacts?|system"
+    r"|records?)\b"
+)
+_SPANISH_TEXTS = r"(?:mensajes?|mensajitos?|textos?|sms)"
+_SPANISH_SEND = r"(?:mand|envi)(?:e|en|es|ara|aran|aras)"
 
 _EXPLICIT = _any_of(
-    r"\b(?:do not|don't|dont|never) (?:ever |please )*(?:text|sms)(?= *(?:$|[,.!;]|and\b|but\b|at all\b"
-    r"|please\b))",
+    rf"\b(?:do not|don't|dont|never) (?:ever |please )*{_OR_TEXT}(?:text|sms)(?= *(?:$|[,.!;]|and\b|but\b"
+    r"|at all\b|please\b))",
     r"\bdon't you (?:dare|ever) (?:text|message|sms|contact|send)\b",
+    r"\bdon't you (?:guys|people|all) (?:ever )?(?:text|message|sms|contact) (?:me|us) (?:again|any ?more|ever)\b",
     rf"\b(?:can|could|would|will) you (?:please )?not (?:text|message|sms|send(?: me)? {_ANY}{_TEXTS})\b(?!"
-    r" the\b)",
-    r"\b(?:prefer|rather|like it if|want) (?:that |if )?you (?:don't|do not|didn't|did not|not) (?:text"
-    r"|message|sms)\b",
+    r" the\b| (?:me|us) (?:an?|the|that|it|my|some|when|later|tomorrow)\b)",
+    rf"\b(?:can|could|would|will) you (?:please |just )?(?:stop|quit) (?:with )?(?:all |of |the |these |those"
+    rf" |your )+{_TEXTS}\b",
+    r"\b(?:prefer|rather|like it if|want|appreciate it if|appreciate if) (?:that |if )?you (?:don't|do not|didn't"
+    r"|did not|not) (?:text|message|sms)\b",
+    r"\bunder no circumstances (?:should you |are you to )?(?:text|message|sms|contact)\b",
+    r"\bmake sure (?:that )?(?:nobody|no ?one|you don't|you do not|they don't) (?:text|message|sms|contact)s?"
+    r" (?:me|us|this)\b",
+    rf"\b{_NOT} use (?:this|my|that) (?:number|phone|cell)\b.{{0,20}}\b{_TEXTS}\b",
+    rf"(?<!n't )(?<!not )\b(?:want|like|love|need|wish|prefer) to stop (?:getting|receiving) {_ANY}{_TEXTS}\b",
+    rf"\bhow (?:do|can|could) (?:i|we) (?:stop|end)(?: (?:getting|receiving))? {_ANY}{_TEXTS}\b",
+    rf"\bno longer (?:want|wish|care|like)(?: to)?(?: (?:receive|get|have|be sent))? {_ANY}{_TEXTS}\b",
+    r"\b(?:do not|don't|never) have (?:my |our )?(?:permission|consent)\b.{0,30}\b(?:text|sms|messag|contact)",
+    r"\b(?:revoke|withdraw|take back) (?:my|our) (?:permission|consent)\b.{0,30}\b(?:text|sms|messag|contact)",
     r"\b(?:don't|do not|never) (?:ever |please )*send (?:me|us) (?:anything|nothing)\b",
     r"(?:\bnot|n't) (?:consent|agree|give (?:you )?(?:my )?(?:permission|consent))\b.{0,30}\b(?:text|sms"
     r"|message)",
-    r"\bno me (?:mande|envie)[ns]? nada\b",
-    rf"\b{_NOT} (?:ever |please |you (?:ever )?|be )*(?:call(?:ing)? (?:or|and|nor) )?(?:text|message|sms"
-    r"|contact)(?:ing)?(?: or (?:call|message|email|e-mail))?(?: (?:me|us|this (?:number|phone)|my (?:number"
-    r"|phone|cell)))\b",
+    rf"\bno (?:me|nos) {_SPANISH_SEND} nada\b",
+    rf"\b{_NOT} (?:ever |please |you (?:ever )?|be )*{_OR_TEXT}(?:text|message|sms|contact)(?:ing)?{_OR_CALL}"
+    r"(?: (?:me|us|this (?:number|phone)|my (?:number|phone|cell)))\b",
     rf"\b{_NOT} (?:ever |please )*send(?:ing)?(?: (?:me|us))? {_ANY}{_TEXTS}\b",
     rf"{_TOLD}(?:stop|quit|cease) (?:with )?(?:the |all |all the |these |those |your )?{_CONTACT}\b(?!\s+(?:by"
     r"|in)\b)",
@@ -227,30 +249,43 @@ _EXPLICIT = _any_of(
     r"|more|annoying|marketing|promotional|automated|automatic) )*(?:texts|text messages|messages|sms(?:es)?)\b"
     r"(?!\s+(?:by|in|from (?!you|your|this|here)|at|between)\b)",
     rf"(?<!n't )(?<!not )\b(?:stop|quit) sending(?: (?:me|us))? {_ANY}{_TEXTS}\b",
-    r"\b(?:no more|no) (?:texts?|text messages?|texting|sms|marketing messages|promotional messages)\b(?:"
+    r"(?<!got )(?<!get )(?<!was )(?<!were )(?<!have )(?<!had )(?<!is )(?<!see )(?<!'s )(?<!received )\b"
+    r"(?:no more|no) (?:texts?|text messages?|texting|sms|marketing messages|promotional messages)\b(?:"
     r" please|,|\.|!|$| at all| ever| to)",
     rf"\bplease,? no (?:more )?{_TEXTS}\b",
     r"\b(?:don'?t|do not) (?:want|wish|care)(?: to)?(?: (?:get|receive|have|be getting|be receiving))?(?:"
     rf" you(?: guys| people)? (?:to )?(?:send|sending)(?: me)?)? {_ANY}{_TEXTS}\b",
-    r"\b(?:don'?t|do not) want (?:you(?: guys| people)? |anyone |anybody )?(?:to (?:be )?)?(?:text(?:ed|ing)?"
-    r"|messaged|contacted)\b",
+    r"\b(?:don'?t|do not) (?:want|wish) (?:(?:you(?: guys| people)?|anyone|anybody) (?:to )?(?:text|message|sms"
+    r"|contact)(?:ing)?|(?:to )?(?:be )?(?:texted|messaged|contacted))\b",
     rf"\b(?:rather|prefer) (?:to )?not (?:to )?(?:get|receive|have|be) (?:{_ANY}{_TEXTS}|texted|messaged)\b",
     r"\b(?:told|asked) you (?:guys |people |all )?(?:not to|to stop|to quit) (?:text|send|contact|messag)",
-    r"\b(?:take|remove|get|delete|scratch|drop) (?:me|us|my (?:number|name|phone)|this number)(?: please)? "
-    r"(?:off|from|out)(?: of)? (?:of )?(?:your (?!wait|guest|standby|class|schedule)|(?:the|this|that|any"
-    r"|all) (?:\w+ )?(?:text|sms|texting|messaging|mailing|marketing|contact|call|calling) )(?:\w+ ){0,2}?"
-    r"(?:lists?|database|contacts?|system|records?)\b",
+    r"\b(?:(?:take|remove|get|delete|scratch|drop) (?:me|us|my (?:number|name|phone)|this number)(?: please)?"
+    rf"|be (?:taken|removed|deleted|dropped)) (?:off|from|out)(?: of)? (?:of )?(?:{_LIST}|the lists? for"
+    rf" {_TEXTS}\b)",
     r"\b(?:remove|delete|lose|forget|erase) my (?:phone )?number\b",
     r"\bunsubscribe\b|\bopt(?:ing)? (?:me )?out\b|\bdo[- ]not[- ](?:contact|text) list\b",
-    r"\bno me (?:mande|envie|mande|ponga|deje)[ns]? (?:mas |ningun |ni un |los |esos |estos |un |el |ese "
-    r"|nada de )*(?:mensajes?|mensajitos?|textos?|sms)\b",
-    r"\bno me (?:escriba|textee|mensajee|contacte|moleste)[ns]?\b(?! el | la | un )",
-    r"\bno quiero (?:recibir |que me (?:manden?|envien?|escriban?) )?(?:mas |ningun |sus |tus |esos |un |el "
-    r"|los )*(?:mensajes?|textos?|sms)\b",
-    r"\bno quiero que me (?:escriban?|texteen?|contacten?)\b",
-    r"\b(?:paren?|detengan?) (?:ya )?(?:con |de mandar |de enviar )?(?:todos )?(?:los|sus|esos|estos"
-    r"|tantos) (?:mensajes|mensajitos|textos|sms)\b",
-    r"\bdej(?:e|en|a|es) de (?:mandarme|enviarme|escribirme|textearme|molestarme|contactarme)\b",
+    rf"\bno (?:me|nos) (?:{_SPANISH_SEND}|ponga[ns]?|deje[ns]?) (?:mas |ningun |ni un |los |esos |estos |un |el "
+    rf"|ese |nada de )*{_SPANISH_TEXTS}\b",
+    r"\bno (?:me|nos) (?:escriba|textee|mensajee|contacte|moleste)[ns]?\b(?! el | la | un )",
+    r"\bno (?:me|nos) vuelva[ns]? a (?:escribir|textear|contactar|molestar)\b",
+    rf"\bno (?:me|nos) vuelva[ns]? a (?:mandar|enviar) (?:\w+ ){{0,2}}(?:{_SPANISH_TEXTS}|nada)\b",
+    r"\bno (?:quiero|deseo|queremos|deseamos) (?:recibir |que (?:me|nos) (?:manden?|envien?|escriban?) )?(?:mas "
+    rf"|ningun |sus |tus |esos |un |el |los |nada de )*{_SPANISH_TEXTS}\b",
+    r"\bno (?:quiero|deseo) que (?:me|nos) (?:escriban?|texteen?|contacten?|(?:manden?|envien?) nada)\b",
+    rf"\b(?:paren?|detengan?) (?:ya )?(?:con |de mandar |de enviar )?(?:todos )?(?:los|sus|esos|estos|tantos)"
+    rf" {_SPANISH_TEXTS}\b",
+    rf"(?<!no )\b(?:dej(?:e|en|a|es)|paren?|basta) de (?:mandar|enviar)(?:me|nos)? (?:\w+ ){{0,2}}"
+    rf"{_SPANISH_TEXTS}\b",
+    r"(?<!no )\bdej(?:e|en|a|es) de (?:mandarme|enviarme|escribirme|textearme|molestarme|contactarme)\b",
+    rf"(?<!no )\bquiero dejar de recibir (?:\w+ ){{0,2}}{_SPANISH_TEXTS}\b",
+    rf"\bprefiero (?:que )?no (?:recibir|(?:me|nos) {_SPANISH_SEND}) (?:\w+ ){{0,2}}{_SPANISH_TEXTS}\b",
+    r"\bprefiero que no (?:me|nos) (?:escriban?|texteen?|contacten?)\b",
+    r"\bno (?:autorizo|permito|doy (?:mi )?(?:permiso|consentimiento|autorizacion))\b.{0,30}\b(?:mensaje|texto"
+    r"|sms|escriban?|contacten?)",
+    rf"\b(?:nada de|no mas|no) (?:mas )?{_SPANISH_TEXTS}\b(?= *(?:$|[,.!;]|por favor|mas\b))",
+    rf"\bsin {_SPANISH_TEXTS},? por favor\b",
+    r"\bcancel(?:ar|e|en) (?:los|sus|esos|estos|todos los) (?:mensajes|mensajitos|textos|sms)\b",
+    r"\b(?:dar(?:me|nos)|den?me|me den?) de baja de (?:los |sus |la |las )?(?:mensajes|textos|sms|listas?)\b",
     r"\b(?:quit|saqu|elimin|borr)(?:e|u?e|a)n?me de (?:su|la|esa|tu|todas) (?:\w+ )?listas?\b",
     r"\b(?:borre|elimine|quite)n? mi numero\b",
 )
@@ -262,9 +297,18 @@ _SUSPECTED = _any_of(
     rf"\b{_TEXTS} (?:is|are|isn'?t|aren'?t|won'?t be|will be)(?: not| really)*(?: not)? (?:un)?necessary\b",
     r"\b(?:rather|prefer)\b.{0,30}\b(?:than|over|instead of|not)(?: a| by| via)? (?:texts?|sms|text messages?"
     r"|messages)\b",
-    rf"\b(?:don'?t|do not|can'?t|cannot) (?:do|use|read|get|receive|like|check) {_ANY}(?:texts|text messages"
-    r"|texting|sms|my texts)\b",
-    r"\b(?:i|we) (?:don'?t|do not|never) text\b",
+    rf"\b(?:don'?t|do not|can'?t|cannot) (?:really |actually )?(?:do|use|read|get|receive|like|check|care for) "
+    rf"{_ANY}(?:texts|text messages|texting|sms|my texts)\b",
+    r"(?<!if )(?<!when )\b(?:i|we) (?:don'?t|do not|never) text\b(?! you\b)",
+    rf"\b(?:not big on|not a fan of|never agreed to|never asked for|never signed up for) {_ANY}{_TEXTS}\b",
+    rf"\b(?:don'?t think|not sure|doubt) (?:that |if |whether )?(?:i|we) (?:want|need|like) {_ANY}{_TEXTS}\b",
+    r"\b(?:instead of|rather than) (?:texting|texts?|an? text|by text)\b",
+    rf"\bdon'?t bother (?:texting|messaging|sending (?:me |us )?{_ANY}{_TEXTS})\b",
+    rf"\b{_NOT} send (?:me |us )?(?:it|that|this|them|anything) (?:by|in|as|via) (?:an? )?(?:text|sms)\b",
+    r"\btext(?:s|ing| messages)? (?:doesn't|don't|does not|do not|won't) (?:really )?work\b",
+    r"\bno me gustan? (?:recibir |que me manden )?(?:los |sus )?(?:mensajes|textos|sms)\b",
+    r"\b(?:en vez|en lugar) de (?:un |por |los )?(?:mensajes?|textos?|sms)\b",
+    r"\b(?:dar(?:me|nos)|den?me|me den?) de baja\b",
     r"\b(?:hate|sick of|tired of|annoyed by|enough of|too many)(?: (?:getting|all))?(?: of)?(?: (?:these"
     r"|those|the|your|all))* (?:texts|text messages|sms|spam)\b",
     r"\b(?:don'?t|do not|never|stop|quit) (?:ever )?call(?:ing)? me (?:again|anymore|any more|ever)\b|\bstop"
@@ -275,12 +319,24 @@ _SUSPECTED = _any_of(
     r"\bno me (?:llame|llamen|llames) mas\b",
 )
 
-_COMMAND = re.compile(r"(?:do not|don'?t|never) (?!(?:want|wish|care)\b)", re.IGNORECASE)
+_COMMAND = re.compile(r"(?:do not|don'?t|never) (?!(?:want|wish|care|have)\b)", re.IGNORECASE)
 # Who is told not to, and when: "why don't you …", "if you don't text me", "they never text me".
 _OTHERS_HABIT = re.compile(
     r"\b(?:why|if|unless|you|they|he|she|it|who|people|nobody|guys|when|because|i|we|mind)\s+(?:just\s+)?$",
     re.IGNORECASE,
 )
+_TOLD_YOU = re.compile(
+    r"\b(?:told|telling|tell|asked|asking) (?:you|them)(?: guys| people| all)?\s+$", re.IGNORECASE
+)
+# "I never said don't text me", "I don't want to opt out", "my mother wants me to stop texting".
+_NOT_MEANT = re.compile(
+    r"(?:\bnever|n't|\bnot) (?:say|said|saying|tell|told|telling|ask|asked|asking)\b[^.,;:!?]*$"
+    r"|(?:n't|\bnot|\bnever) (?:(?:want(?:ed|ing)?|wish|like|going|planning|trying) to )?$"
+    r"|\b(?:me|him|her) to $",
+    re.IGNORECASE,
+)
+_LEAVES = re.compile(r"stop|quit|cease|unsubscribe|opt", re.IGNORECASE)
+_OTHERS_TEXTS = re.compile(r"^\s*(?:him|her|them|people|each other|and driving|while driving)\b", re.IGNORECASE)
 _SOMEBODY_ELSE = re.compile(
     r"\b(?:she|he|they|mom|mother|sister|brother|boss|wife|husband|friend)\s+(?:said|says|told \w+|was"
     r" like)\b[^.!?]*$",
@@ -288,9 +344,23 @@ _SOMEBODY_ELSE = re.compile(
 )
 _ONE_THING_OR_TIME = re.compile(
     r"^\s*(?:(?:the|that|this|those|my|his|her|an?|it|about|while|before|after|until|till|during|tonight"
-    r"|today|now|yet|at (?:night|work|\d)|in the)\b)",
+    r"|today|now|yet|later|earlier|past|except|unless|when|if|because|at (?:night|work|\d)|in the"
+    r"|on (?:the )?(?:week|mon|tues|wednes|thurs|fri|satur|sun)\w+|again (?:until|till|before))\b)",
     re.IGNORECASE,
 )
+_ANOTHER_NUMBER = re.compile(r"^\s*my (?!number\b|phone\b|cell\b)\w+|^\s*the (?:old|other|wrong)\b", re.IGNORECASE)
+_BUSY = re.compile(r"\b(?:i'm|i am|while) (?:driving|at work|in an? meeting|asleep|sleeping|busy)\b", re.IGNORECASE)
+_ONE_SPANISH_THING = re.compile(
+    r"^no (?:me|nos) \w+ (?:el|ese|este|un) (?:mensaje|mensajito|texto|sms)$", re.IGNORECASE
+)
+_SPANISH_TIME = re.compile(
+    r"^\s*(?:(?:hasta|antes|despues|ahora|hoy|todavia|mientras|durante|tan|tarde|(?:en|por) la noche|de noche)\b)",
+    re.IGNORECASE,
+)
+_CONDITIONAL = re.compile(
+    r"\b(?:what (?:if|happens)|(?:can|could) (?:i|people) (?:still|later|always))\b", re.IGNORECASE
+)
+_SOMEBODYS = re.compile(r"^\s*(?:for )?my (?!self\b)\w+(?:'s)?\b", re.IGNORECASE)
 _WELCOME_AGAIN = _any_of(
     r"(?<!not )(?<!n't )\b(?:you can|you may|go ahead and|okay to|fine to|please|yes,?|sure,?|just) (?:text"
     r"|message) me\b",
@@ -349,16 +419,35 @@ def _objection(text: str, said: str) -> tuple[Objection, str] | None:
     """`said` is `text` as the patterns want it."""
     weak: re.Match[str] | None = None
     for found in _EXPLICIT.finditer(said):
-        command = _COMMAND.match(found.group())
-        if command and _OTHERS_HABIT.search(said[: found.start()]):
+        before, after = said[: found.start()], said[found.end() :]
+        if _is_no_objection(found.group(), before, after):
             continue
-        narrowed = command and _ONE_THING_OR_TIME.search(said[found.end() :])
-        if not narrowed and not _SOMEBODY_ELSE.search(said[: found.start()]):
+        if not _is_narrow(found.group(), before, after):
             return "explicit", _sentence(text, found)
         weak = weak or found
     if not _TEXT_INSTEAD.search(said):
         weak = weak or _SUSPECTED.search(said)
     return ("suspected", _sentence(text, weak)) if weak else None
+
+
+def _is_no_objection(words: str, before: str, after: str) -> bool:
+    """Whether such words are about somebody else's habit, or the opposite of what they seem."""
+    if _COMMAND.match(words) and _OTHERS_HABIT.search(before) and not _TOLD_YOU.search(before):
+        return True
+    if _LEAVES.match(words):
+        return bool(_NOT_MEANT.search(before) or _OTHERS_TEXTS.search(after))
+    return bool(_COMMAND.match(words) and _NOT_MEANT.search(before))
+
+
+def _is_narrow(words: str, before: str, after: str) -> bool:
+    """Whether it may be meant of one thing, one time or another number only, or is somebody else's word."""
+    if _SOMEBODY_ELSE.search(before) or _BUSY.search(before) or _BUSY.search(after):
+        return True
+    if _COMMAND.match(words):
+        return bool(_ONE_THING_OR_TIME.search(after))
+    if _LEAVES.match(words):
+        return bool(_ANOTHER_NUMBER.search(after) or _SOMEBODYS.search(after) or _CONDITIONAL.search(before))
+    return bool(_ONE_SPANISH_THING.match(words) or _SPANISH_TIME.search(after))
 
 
 def _sentence(text: str, found: re.Match[str]) -> str:
