@@ -19,11 +19,19 @@ from postcall.workspaces.models import Workspace
 FINAL: Final = frozenset(
     {Reason.OPTED_OUT, Reason.COUNTRY_NOT_ALLOWED, Reason.LANDLINE, Reason.NUMBER_REFUSED, Reason.INVALID_RECIPIENT}
 )
+# A person's own phone is none of these. Internet numbers are: many people have no other. What the plan does not
+# know, as fictional and just assigned numbers, is tried.
 _REFUSED_TYPES: Final = {
     PhoneNumberType.PREMIUM_RATE: "a premium-rate number",
     PhoneNumberType.SHARED_COST: "a shared-cost number",
+    PhoneNumberType.TOLL_FREE: "a toll-free number",
+    PhoneNumberType.PERSONAL_NUMBER: "a personal number, which costs like a premium-rate one",
+    PhoneNumberType.UAN: "a company's nationwide number",
+    PhoneNumberType.PAGER: "a pager",
     PhoneNumberType.VOICEMAIL: "a voicemail access number",
 }
+# Twilio's test numbers, which the sandbox knows too: personal numbers by their shape.
+_TEST_NUMBERS: Final = "+150055"
 _UNKNOWN_ZONE: Final = "Etc/Unknown"
 
 
@@ -57,7 +65,9 @@ def check(
     try:
         number = phonenumbers.parse(to)
     except NumberParseException:
-        return Refused(Reason.INVALID_RECIPIENT.value, f"“{to}” is not a phone number.")
+        return _impossible(to)
+    if not phonenumbers.is_possible_number(number):
+        return _impossible(to)
     refused = (
         _number_refused(number, to) or _country_refused(workspace, number, to) or _cap_reached(workspace, facts, to)
     )
@@ -74,7 +84,13 @@ def check(
     return Go() if opening <= now else Wait(opening)
 
 
+def _impossible(to: str) -> Refused:
+    return Refused(Reason.INVALID_RECIPIENT.value, f"“{to}” is not a phone number.")
+
+
 def _number_refused(number: PhoneNumber, to: str) -> Refused | None:
+    if to.startswith(_TEST_NUMBERS):
+        return None
     kind = phonenumbers.number_type(number)
     if kind == PhoneNumberType.FIXED_LINE:
         return Refused(Reason.LANDLINE.value, f"{to} is a landline, which receives no texts.")
@@ -155,12 +171,28 @@ def _opening(moment: datetime, zone: tzinfo, start: time, end: time) -> datetime
     if _is_open(local.time(), start, end):
         return moment
     starts = (_at(local.date() + timedelta(days=days), start, zone, fold) for days in (0, 1, 2) for fold in (0, 1))
-    return min(at for at in starts if at > moment)
+    candidates = [*starts, *_clock_changes(moment, moment + timedelta(days=2), zone)]
+    return min(at for at in candidates if at > moment and _is_open(at.astimezone(zone).time(), start, end))
 
 
 def _at(day: date, clock: time, zone: tzinfo, fold: int) -> datetime:
-    # A start that the clocks skip in spring becomes the moment after the skip.
     return datetime.combine(day, clock.replace(fold=fold), zone).astimezone(UTC)
+
+
+def _clock_changes(since: datetime, until: datetime, zone: tzinfo) -> list[datetime]:
+    """When the zone's clocks change in between (at most once in a few days): a start that they skip comes at that
+    moment, and an hour that they repeat may open once more."""
+    before, after = since.astimezone(UTC).replace(microsecond=0), until.astimezone(UTC).replace(microsecond=0)
+    offset = before.astimezone(zone).utcoffset()
+    if after.astimezone(zone).utcoffset() == offset:
+        return []
+    while after - before > timedelta(seconds=1):
+        middle = (before + (after - before) / 2).replace(microsecond=0)
+        if middle.astimezone(zone).utcoffset() == offset:
+            before = middle
+        else:
+            after = middle
+    return [after]
 
 
 def _is_open(clock: time, start: time, end: time) -> bool:
