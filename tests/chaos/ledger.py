@@ -1,0 +1,111 @@
+"""The verdict: of every acknowledged call, every text exactly once at the stand-in, or a reason why not."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .clinic import Call, Text
+from .deployment import Deployment
+from .waiting import PATIENCE_S
+
+# What a text's message can say in the end. `sent` stays for the carriers that give no receipt.
+ENDED = ("delivered", "sent")
+
+_STATE = """
+    SELECT c.external_id, c.status, f.outcome, f.reason, f.detail, m.status, m.body,
+           EXISTS (SELECT FROM attempt a WHERE a.message_id = m.id AND a.open
+                   AND a.status IN ('sending', 'unconfirmed'))
+    FROM call c LEFT JOIN follow_up f ON f.call_id = c.id LEFT JOIN message m ON m.follow_up_id = f.id
+    WHERE c.external_id LIKE %s
+"""
+
+
+@dataclass
+class Verdict:
+    """`lost`: texts that never were at the stand-in and have no reason that a person could read. `held`: left to
+    a person, with a reason. `doubled`: at the stand-in more than once. `foreign`: never asked for."""
+
+    calls: int
+    messages: int
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def clean(self) -> bool:
+        return not (self.lost or self.doubled or self.foreign)
+
+    def __str__(self) -> str:
+        lines = [f"{self.calls} calls, {self.messages} texts, {self.seconds:.1f} s"]
+        for name in ("lost", "doubled", "held", "foreign"):
+            lines += [f"{name}: {line}" for line in getattr(self, name)[:8]]
+        return "\n".join(lines)
+
+
+class Ledger:
+    """What became of the calls whose external ids begin with `tag-`."""
+
+    def __init__(self, deployment: Deployment, tag: str, calls: Sequence[Call]) -> None:
+        self._deployment = deployment
+        self._like = f"{tag}-%"
+        self._tag = tag
+        self._calls = calls
+
+    def settled(self, since: float, patience_s: float = PATIENCE_S) -> Verdict:
+        """Waits until nothing of it is under way any more, and looks. `since`: when the fault was over."""
+        deadline = time.monotonic() + patience_s
+        unfinished = self._unfinished()
+        while unfinished and time.monotonic() < deadline:
+            time.sleep(0.1)
+            unfinished = self._unfinished()
+        verdict = self.look()
+        verdict.seconds = max(0.0, time.monotonic() - since)
+        verdict.lost += [f"never settled: {line}" for line in unfinished if line not in verdict.lost]
+        return verdict
+
+    def look(self) -> Verdict:
+        expected = [text for call in self._calls for text in call.texts]
+        verdict = Verdict(len(self._calls), len(expected))
+        sent = Counter(
+            {Text(*key): count for key, count in self._deployment.sandbox.creates.items() if self._tag in key[1]}
+        )
+        reasons = self._reasons()
+        for text in expected:
+            if sent[text] > 1:
+                verdict.doubled.append(f"{text.to}: {sent[text]} times {text.body!r}")
+            if sent[text] == 0:
+                reason = reasons.get((text.to, text.body))
+                (verdict.held if reason else verdict.lost).append(f"{text.to}: {text.body!r} {reason or ''}")
+        verdict.foreign = [f"{text.to}: {text.body!r}" for text in sent if text not in set(expected)]
+        return verdict
+
+    def _unfinished(self) -> list[str]:
+        found: dict[str, int] = {}
+        lines = []
+        for external_id, status, outcome, reason, _, message, _, unclear in self._rows():
+            found[external_id] = found.get(external_id, 0) + (outcome is not None)
+            ended = message in ENDED if outcome == "message" and not reason else bool(reason)
+            if status != "done" or outcome in (None, "pending") or unclear or not ended:
+                lines.append(f"{external_id}: {status}, {outcome} {reason}, {message}")
+        for call in self._calls:
+            if found.get(call.external_id, 0) != len(call.texts):
+                lines.append(f"{call.external_id}: {found.get(call.external_id)} of {len(call.texts)} follow-ups")
+        return lines
+
+    def _reasons(self) -> dict[tuple[str, str], str]:
+        """Why a text has not gone out, by recipient and text, where its follow-up says so."""
+        found = self._deployment.server.rows(
+            """SELECT f.recipient, coalesce(m.body, f.body), f.reason, f.detail
+               FROM call c JOIN follow_up f ON f.call_id = c.id LEFT JOIN message m ON m.follow_up_id = f.id
+               WHERE c.external_id LIKE %s AND f.reason <> ''""",
+            self._like,
+        )
+        return {(to, body): f"{reason}: {detail}" for to, body, reason, detail in found}
+
+    def _rows(self) -> list[tuple[str, str, str, str, str, str, str, bool]]:
+        return self._deployment.server.rows(_STATE, self._like)
