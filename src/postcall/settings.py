@@ -13,10 +13,16 @@ _config = config()
 configure_logs(_config.log_format)
 
 
+# A process that was stopped in the middle of a transaction must not keep a recipient's lock, nor a STOP waiting for
+# it. Not with transaction pooling: poolers refuse such settings, and bring their own.
+_SESSION = f"-c idle_in_transaction_session_timeout={round(60_000 * _config.test_pace)}"
+
+
 def database(url: str) -> dict[str, Any]:
     """Django's form of a `postgresql://` address, as libpq reads it (host and options may stand in the query)."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
+    options = " ".join(filter(None, [_SESSION if _config.notify else "", query.pop("options", "")]))
     return {
         "ENGINE": "postcall.database.backend",
         "NAME": unquote(parts.path.lstrip("/")) or "postcall",
@@ -38,6 +44,7 @@ def database(url: str) -> dict[str, Any]:
             # pooling, which POSTCALL_NOTIFY=false stands for.
             "server_side_binding": _config.notify,
             "prepare_threshold": 3 if _config.notify else None,
+            **({"options": options} if options else {}),
             **query,
         },
     }
