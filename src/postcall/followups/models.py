@@ -10,6 +10,7 @@ from django.db.models import Q
 from postcall.actions.models import Action, Attachment, Revision
 from postcall.calls.models import Call
 from postcall.ids import new_id
+from postcall.workspaces.encryption import EncryptedField
 from postcall.workspaces.models import Workspace
 
 
@@ -100,17 +101,21 @@ class FollowUp(models.Model):
 
 
 class OptOut(models.Model):
-    """A number that must not be texted. `ended_at` set: START (or an operator) took it back."""
+    """A number that must not be texted. `ended_at` set: START (or an operator) took it back.
+
+    `number` is E.164, or where its owner was erased its keyed hash (`optouts.hashed`), which begins with `#`.
+    """
 
     class Origin(models.TextChoices):
         STOP = "stop"
         SAID = "said"
         OPERATOR = "operator"
         TWILIO = "twilio"
+        ERASED = "erased"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="opt_outs")
-    number = models.CharField(max_length=20)
+    number = models.CharField(max_length=40)
     origin = models.CharField(max_length=10, choices=Origin.choices)
     quote = models.TextField(blank=True, help_text="The words by which it was said, where there are any.")
     call = models.ForeignKey(Call, models.SET_NULL, null=True, related_name="+")
@@ -123,3 +128,17 @@ class OptOut(models.Model):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["workspace", "number"], condition=Q(ended_at=None), name="opt_out_once")
         ]
+
+
+class NumberKey(models.Model):
+    """The one key by which the numbers of erased people are hashed.
+
+    It is encrypted by POSTCALL_SECRET_KEY and never changes: when that is rotated the hashes stay what they are,
+    which nobody could make anew from numbers that nobody knows.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    secret = EncryptedField()
+
+    class Meta:
+        db_table = "opt_out_key"

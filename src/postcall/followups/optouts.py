@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import secrets
+from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from postcall.calls.models import Call
-from postcall.followups.models import OptOut
+from postcall.followups.models import NumberKey, OptOut
 from postcall.work import clock
 
 
@@ -27,12 +31,11 @@ def opt_out(
 ) -> tuple[OptOut, bool]:
     """Records that `number` (E.164) must not be texted; returns the row and whether it is new."""
     lock_recipient(workspace_id, number)
-    return OptOut.objects.get_or_create(
-        workspace_id=workspace_id,
-        number=number,
-        ended_at=None,
-        defaults={"origin": origin, "quote": quote, "call": call},
-    )
+    if known := active_opt_out(workspace_id, number):
+        return known, False
+    row = OptOut(workspace_id=workspace_id, number=number, origin=origin, quote=quote, call=call)
+    row.save(force_insert=True)
+    return row, True
 
 
 @transaction.atomic
@@ -40,11 +43,47 @@ def opt_in(workspace_id: UUID, number: str, by: str, *, only_origins: tuple[str,
     """Ends the number's opt-out and says whether there was one. START ends only what STOP began:
     `only_origins` names which origins may be ended; None: any."""
     lock_recipient(workspace_id, number)
-    active = OptOut.objects.filter(workspace_id=workspace_id, number=number, ended_at=None)
+    names = names_of(workspace_id, number)
+    active = OptOut.objects.filter(workspace_id=workspace_id, number__in=names, ended_at=None)
     if only_origins is not None:
         active = active.filter(origin__in=only_origins)
     return bool(active.update(ended_at=clock.now(), ended_by=by))
 
 
 def active_opt_out(workspace_id: UUID, number: str) -> OptOut | None:
-    return OptOut.objects.filter(workspace_id=workspace_id, number=number, ended_at=None).first()
+    names = names_of(workspace_id, number)
+    return OptOut.objects.filter(workspace_id=workspace_id, number__in=names, ended_at=None).first()
+
+
+# The numbers of people who were erased.
+
+_LETTERS: Final = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+_key: bytes | None = None
+
+
+def names_of(workspace_id: UUID, number: str) -> list[str]:
+    """Under which names `number` may stand among the opt-outs of a workspace."""
+    return [number, hashed(workspace_id, number)]
+
+
+def hashed(workspace_id: UUID, number: str) -> str:
+    """What stands for a number that is to be recognised and not to be read: its keyed hash, another one in each
+    workspace. It holds no digit, so no search for one finds it."""
+    digest = hmac.digest(_number_key(), f"{workspace_id} {number}".encode(), hashlib.sha256)
+    return f"#{digest[:16].hex().translate(_LETTERS)}"
+
+
+def is_hashed(number: str) -> bool:
+    return number.startswith("#")
+
+
+def _number_key() -> bytes:
+    """Read once a process: it never changes. The migrations make it; it is made here where a table was emptied."""
+    global _key
+    if _key is None:
+        row = NumberKey.objects.filter(pk=1).first()
+        if row is None:
+            NumberKey.objects.bulk_create([NumberKey(secret=secrets.token_urlsafe(32))], ignore_conflicts=True)
+            row = NumberKey.objects.get(pk=1)
+        _key = row.secret.encode()
+    return _key

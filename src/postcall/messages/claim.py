@@ -15,7 +15,7 @@ from postcall.actions.models import Attachment
 from postcall.followups import policy
 from postcall.followups.handing import Sender, SendingFacts
 from postcall.followups.models import FollowUp, OptOut, Reason
-from postcall.followups.optouts import lock_recipient
+from postcall.followups.optouts import lock_recipient, names_of
 from postcall.ids import new_id
 from postcall.messages.accounts import account_with
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, new_token
@@ -43,6 +43,7 @@ _OPTED_OUT: Final = {
     OptOut.Origin.SAID: "its owner said so during a call",
     OptOut.Origin.OPERATOR: "an operator recorded it",
     OptOut.Origin.TWILIO: "Twilio refused a text because its owner had said stop",
+    OptOut.Origin.ERASED: "its owner asked to be forgotten",
 }
 
 
@@ -121,7 +122,12 @@ def _look(message: Message) -> _Now:
             LEFT JOIN sending_account s ON s.workspace_id = w.id
             WHERE f.id = %(follow_up)s
             """,  # noqa: S608  # our own columns
-            {"follow_up": message.follow_up_id, "number": message.to, "besides": message.pk},
+            {
+                "follow_up": message.follow_up_id,
+                "number": message.to,
+                "names": names_of(message.workspace_id, message.to),
+                "besides": message.pk,
+            },
         )
         row = cursor.fetchone()
     told, rest = row[:5], row[5 + len(_RULES) :]
@@ -140,8 +146,10 @@ def _lock_budget(workspace_id: UUID) -> None:
 # texts are counted only as far as its budget goes, and not at all without one.
 _FACTS: Final = """
     clock_timestamp(),
-    (SELECT origin FROM opt_out WHERE workspace_id = w.id AND number = %(number)s AND ended_at IS NULL),
-    (SELECT quote FROM opt_out WHERE workspace_id = w.id AND number = %(number)s AND ended_at IS NULL),
+    (SELECT origin FROM opt_out
+     WHERE workspace_id = w.id AND number = ANY(%(names)s::text[]) AND ended_at IS NULL LIMIT 1),
+    (SELECT quote FROM opt_out
+     WHERE workspace_id = w.id AND number = ANY(%(names)s::text[]) AND ended_at IS NULL LIMIT 1),
     (SELECT count(*) FROM message
      WHERE workspace_id = w.id AND "to" = %(number)s AND id <> %(besides)s
        AND sent_at > clock_timestamp() - interval '1 day'),
@@ -157,7 +165,12 @@ def facts_about(workspace_id: UUID, number: str, *, besides: UUID | None = None)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {_FACTS} FROM workspace w WHERE w.id = %(workspace)s",  # noqa: S608  # our own words
-            {"workspace": workspace_id, "number": number, "besides": besides or _NOBODY},
+            {
+                "workspace": workspace_id,
+                "number": number,
+                "names": names_of(workspace_id, number),
+                "besides": besides or _NOBODY,
+            },
         )
         now, *told = cursor.fetchone()
     return _facts(*told), now
