@@ -1,4 +1,4 @@
-"""Structured logs: events with fields, never a message's text, and of a phone number only its end."""
+"""Structured logs: events with fields, never a message's text or a secret, and of a phone number only its end."""
 
 from __future__ import annotations
 
@@ -17,16 +17,34 @@ def masked(number: str | None) -> str:
 
 
 _NUMBER = re.compile(r"\+?\b\d{10,15}\b")
+# Whoever knows one of these can come in: an address's token, a key, a password; and the characters it is made of.
+_SECRETS = (
+    re.compile(r"(/in/[\w-]+/|/twilio/(?:status|inbound)/)[\w%.~-]+"),
+    re.compile(r"(\b(?:bearer|basic)\s+)[\w+/=.~-]{6,}", re.IGNORECASE),
+    re.compile(r"(\b(?:pc_|whsec_|sk-))[\w+/=-]{6,}"),
+    re.compile(r"(\b\w+://[^\s:/@]*:)[^\s/@]+(?=@)"),
+    re.compile(r"((?:password|token|secret|api_key)(?:=[\"']?|[\"']\s*:\s*[\"']))[^\s\"',;&)}]+", re.IGNORECASE),
+)
 _NOT_TEXT = {"level", "logger", "timestamp"}
 
 
-def _mask_numbers(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The last line of defence: what looks like a phone number is masked in every field, tracebacks included."""
+def scrubbed(text: str) -> str:
+    """The text with every phone number and secret in it masked, as far as they can be told by their looks."""
+    for secret in _SECRETS:
+        text = secret.sub(r"\1…", text)
+    return _NUMBER.sub(lambda found: masked(found[0]), text)
+
+
+def _scrub(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The last line of defence: every field is scrubbed, tracebacks included."""
     if event.get("level") == "debug":
         return event
     for key, value in event.items():
-        if isinstance(value, str) and key not in _NOT_TEXT:
-            event[key] = _NUMBER.sub(lambda found: masked(found[0]), value)
+        if key in _NOT_TEXT or isinstance(value, bool | int | float | None):
+            continue
+        text = value if isinstance(value, str) else str(value)
+        if (clean := scrubbed(text)) != text:
+            event[key] = clean
     return event
 
 
@@ -47,7 +65,7 @@ def configure_logs(form: Literal["console", "json"] | None) -> None:
         if human
         else [structlog.processors.JSONRenderer()]
     )
-    last = [structlog.processors.format_exc_info, _mask_numbers, *last]
+    last = [structlog.processors.format_exc_info, _scrub, *last]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

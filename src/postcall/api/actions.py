@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from ninja import Query
@@ -22,10 +21,12 @@ from postcall.actions.editing import (
 from postcall.actions.message import warnings_about
 from postcall.actions.models import Action, Revision
 from postcall.api.answers import Out, Page, Paging, check_version, nothing, once, page_of, versioned
+from postcall.api.audit import record
 from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.routes import Routes
 from postcall.messages.segments import count
+from postcall.workspaces.audit import CHANGED, Changes, Thing
 from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Actions"])
@@ -105,7 +106,9 @@ def list_actions(request: ApiRequest, paging: Query[Paging]) -> HttpResponse:
 def create(request: ApiRequest, content: ActionContent) -> HttpResponse:
     """Placeholders are written `<name>`: letters, digits and underscores, starting with a letter."""
     action = create_action(request.auth.workspace, content)
-    return versioned(action_out(_action(request, action.pk)), 201)
+    made = action_out(_action(request, action.pk))
+    record(request, "create", _thing(made), after=made)
+    return versioned(made, 201)
 
 
 @routes.get("/actions/{uuid:action_id}", response=ActionOut, summary="One action", operation_id="get_action")
@@ -123,11 +126,14 @@ def read(request: ApiRequest, action_id: UUID) -> HttpResponse:
 def change(request: ApiRequest, action_id: UUID, content: ActionChange) -> HttpResponse:
     """The whole action as it is to be. Changed words make a new revision; calls that were already taken in keep
     the one they began with."""
-    with transaction.atomic():
-        action = _locked(request, action_id)
-        check_version(request, lambda: action_out(_action(request, action_id)))
-        update_action(action, content, content.bindings)
-    return versioned(action_out(_action(request, action_id)))
+    action = _locked(request, action_id)
+    before = action_out(_action(request, action_id))
+    check_version(request, before)
+    update_action(action, content, content.bindings)
+    after = action_out(_action(request, action_id))
+    bound: Changes = {"bindings": CHANGED} if content.bindings else {}
+    record(request, "update", _thing(after), before=before, after=after, changes=bound)
+    return versioned(after)
 
 
 @routes.delete(
@@ -139,10 +145,11 @@ def change(request: ApiRequest, action_id: UUID, content: ActionChange) -> HttpR
 )
 def delete(request: ApiRequest, action_id: UUID) -> HttpResponse:
     """It is detached from every agent; its log stays."""
-    with transaction.atomic():
-        action = _locked(request, action_id)
-        check_version(request, lambda: action_out(_action(request, action_id)))
-        delete_action(action)
+    action = _locked(request, action_id)
+    before = action_out(_action(request, action_id))
+    check_version(request, before)
+    delete_action(action)
+    record(request, "delete", _thing(before))
     return nothing()
 
 
@@ -155,6 +162,10 @@ def delete(request: ApiRequest, action_id: UUID) -> HttpResponse:
 def revisions(request: ApiRequest, action_id: UUID, paging: Query[Paging]) -> HttpResponse:
     action = _action(request, action_id)
     return page_of(action.revisions.all(), paging, revision_out)
+
+
+def _thing(action: ActionOut) -> Thing:
+    return Thing("action", action.id, action.name)
 
 
 def action_out(action: Action) -> ActionOut:

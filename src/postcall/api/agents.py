@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
 from ninja import Query
@@ -13,9 +12,11 @@ from ninja import Query
 from postcall.agents.editing import AgentContent, create_agent, delete_agent, update_agent
 from postcall.agents.models import Agent, ExternalId
 from postcall.api.answers import Out, Page, Paging, check_version, nothing, once, page_of, versioned
+from postcall.api.audit import record
 from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.routes import Routes
+from postcall.workspaces.audit import Thing
 from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Agents"])
@@ -55,7 +56,9 @@ def list_agents(request: ApiRequest, paging: Query[Paging]) -> HttpResponse:
 @once
 def create(request: ApiRequest, content: AgentContent) -> HttpResponse:
     agent = create_agent(request.auth.workspace, content)
-    return versioned(agent_out(_agent(request, agent.pk)), 201)
+    made = agent_out(_agent(request, agent.pk))
+    record(request, "create", _thing(made), after=made)
+    return versioned(made, 201)
 
 
 @routes.get("/agents/{uuid:agent_id}", response=AgentOut, summary="One agent", operation_id="get_agent")
@@ -68,11 +71,13 @@ def read(request: ApiRequest, agent_id: UUID) -> HttpResponse:
 )
 def change(request: ApiRequest, agent_id: UUID, content: AgentContent) -> HttpResponse:
     """The whole agent as it is to be, its external ids included."""
-    with transaction.atomic():
-        agent = _locked(request, agent_id)
-        check_version(request, lambda: agent_out(_agent(request, agent_id)))
-        update_agent(agent, content)
-    return versioned(agent_out(_agent(request, agent_id)))
+    agent = _locked(request, agent_id)
+    before = agent_out(_agent(request, agent_id))
+    check_version(request, before)
+    update_agent(agent, content)
+    after = agent_out(_agent(request, agent_id))
+    record(request, "update", _thing(after), before=before, after=after)
+    return versioned(after)
 
 
 @routes.delete(
@@ -84,10 +89,11 @@ def change(request: ApiRequest, agent_id: UUID, content: AgentContent) -> HttpRe
 )
 def delete(request: ApiRequest, agent_id: UUID) -> HttpResponse:
     """Its ids are free again, its actions detached; its log stays."""
-    with transaction.atomic():
-        agent = _locked(request, agent_id)
-        check_version(request, lambda: agent_out(_agent(request, agent_id)))
-        delete_agent(agent)
+    agent = _locked(request, agent_id)
+    before = agent_out(_agent(request, agent_id))
+    check_version(request, before)
+    delete_agent(agent)
+    record(request, "delete", _thing(before))
     return nothing()
 
 
@@ -95,6 +101,10 @@ def agents_of(request: ApiRequest) -> QuerySet[Agent]:
     """The living agents of the key's workspace."""
     living = within(request.auth.workspace, Agent).filter(deleted_at=None)
     return living.prefetch_related(Prefetch("external_ids", ExternalId.objects.order_by("id")))
+
+
+def _thing(agent: AgentOut) -> Thing:
+    return Thing("agent", agent.id, agent.name)
 
 
 def agent_out(agent: Agent) -> AgentOut:

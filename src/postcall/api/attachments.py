@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from ninja import Query
@@ -17,10 +16,12 @@ from postcall.actions.editing import unbound
 from postcall.actions.models import Action, Attachment
 from postcall.agents.models import Agent
 from postcall.api.answers import Out, Page, Paging, check_version, nothing, once, page_of, versioned
+from postcall.api.audit import record
 from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.problems import wrong_fields
 from postcall.api.routes import Routes
+from postcall.workspaces.audit import Thing
 from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Attachments"])
@@ -76,7 +77,9 @@ def create(request: ApiRequest, agent_id: UUID, content: AttachmentContent) -> H
     if action is None:
         raise wrong_fields([("action_id", "there is no such action in this workspace")])
     attachment = attach(agent, action, content)
-    return versioned(attachment_out(_attachment(agent, attachment.pk)), 201)
+    made = attachment_out(_attachment(agent, attachment.pk))
+    record(request, "create", _thing(agent, made), after=made)
+    return versioned(made, 201)
 
 
 @routes.get(
@@ -99,11 +102,13 @@ def read(request: ApiRequest, agent_id: UUID, attachment_id: UUID) -> HttpRespon
 def change(request: ApiRequest, agent_id: UUID, attachment_id: UUID, content: AttachmentContent) -> HttpResponse:
     """The whole attachment as it is to be; without `mode` its mode stays."""
     agent = _agent(request, agent_id)
-    with transaction.atomic():
-        attachment = _locked(agent, attachment_id)
-        check_version(request, lambda: attachment_out(_attachment(agent, attachment_id)))
-        update_attachment(attachment, content)
-    return versioned(attachment_out(_attachment(agent, attachment_id)))
+    attachment = _locked(agent, attachment_id)
+    before = attachment_out(_attachment(agent, attachment_id))
+    check_version(request, before)
+    update_attachment(attachment, content)
+    after = attachment_out(_attachment(agent, attachment_id))
+    record(request, "update", _thing(agent, after), before=before, after=after)
+    return versioned(after)
 
 
 @routes.delete(
@@ -116,11 +121,16 @@ def change(request: ApiRequest, agent_id: UUID, attachment_id: UUID, content: At
 def delete(request: ApiRequest, agent_id: UUID, attachment_id: UUID) -> HttpResponse:
     """What it did stays in the log. Attaching the action again sends nothing twice."""
     agent = _agent(request, agent_id)
-    with transaction.atomic():
-        attachment = _locked(agent, attachment_id)
-        check_version(request, lambda: attachment_out(_attachment(agent, attachment_id)))
-        detach(attachment)
+    attachment = _locked(agent, attachment_id)
+    before = attachment_out(_attachment(agent, attachment_id))
+    check_version(request, before)
+    detach(attachment)
+    record(request, "delete", _thing(agent, before))
     return nothing()
+
+
+def _thing(agent: Agent, attachment: AttachmentOut) -> Thing:
+    return Thing("attachment", attachment.id, f"{attachment.action.name}, {agent.name}")
 
 
 def attachment_out(attachment: Attachment) -> AttachmentOut:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from postcall.api.agents import agents_of
 from postcall.api.answers import Moment, Out, Page, Paging, answer, between, once, page_of, versioned
+from postcall.api.audit import record
 from postcall.api.filters import Digits, Words, followed_up, numbered, of_agent, of_source, saying
 from postcall.api.finding import one
 from postcall.api.keys import ADMIN, INGEST, ApiRequest
@@ -23,6 +24,7 @@ from postcall.followups.models import FollowUp, Reason
 from postcall.followups.review import rejudge
 from postcall.shapes import Strict
 from postcall.sources.ended_call import EndedCall
+from postcall.workspaces.audit import Changes, Thing
 from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Calls"])
@@ -113,6 +115,8 @@ def assign_call(request: ApiRequest, call_id: UUID, assignment: Assignment) -> H
         assign(call, agent, follow_up=assignment.follow_up)
     except AlreadyAssigned as error:
         raise Problem(409, str(error)) from None
+    told: Changes = {"agent": [None, agent.name], "follow_up": [None, assignment.follow_up]}
+    record(request, "assign", Thing("call", call.pk, call.external_id), changes=told)
     return versioned(call_out(_call(request, call_id)))
 
 
@@ -126,7 +130,9 @@ def assign_call(request: ApiRequest, call_id: UUID, assignment: Assignment) -> H
 @once
 def rejudge_call(request: ApiRequest, call_id: UUID) -> HttpResponse:
     """For follow-ups that were not decided, such as after `judge_failed`. What was sent is not sent again."""
-    rejudge(one(within(request.auth.workspace, Call), call_id, "call"))
+    call = one(within(request.auth.workspace, Call), call_id, "call")
+    rejudge(call)
+    record(request, "rejudge", Thing("call", call.pk, call.external_id))
     return versioned(call_out(_call(request, call_id)), 202)
 
 

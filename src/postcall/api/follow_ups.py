@@ -12,6 +12,7 @@ from pydantic import Field
 
 from postcall.actions.message import MAX_LENGTH
 from postcall.api.answers import Page, Paging, once, page_of, versioned
+from postcall.api.audit import record
 from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.routes import Routes
@@ -27,6 +28,7 @@ from postcall.followups.models import FollowUp, Reason
 from postcall.followups.review import approve, give_feedback, reject
 from postcall.messages.handing import TwilioMessaging
 from postcall.shapes import Strict, Text
+from postcall.workspaces.audit import CHANGED, Changes, Thing
 from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Follow-ups"])
@@ -77,7 +79,9 @@ def read(request: ApiRequest, follow_up_id: UUID) -> HttpResponse:
 @once
 def approve_follow_up(request: ApiRequest, follow_up_id: UUID, approval: Approval | None = None) -> HttpResponse:
     """The sending rules (opt-outs, window, caps) are looked at again."""
-    approve(_follow_up(request, follow_up_id), TwilioMessaging(), approval.body if approval else None)
+    follow_up, body = _follow_up(request, follow_up_id), approval.body if approval else None
+    approve(follow_up, TwilioMessaging(), body)
+    record(request, "approve", _thing(follow_up), changes={} if body is None else {"body": CHANGED})
     return versioned(_shown(request, follow_up_id))
 
 
@@ -90,7 +94,9 @@ def approve_follow_up(request: ApiRequest, follow_up_id: UUID, approval: Approva
 )
 @once
 def reject_follow_up(request: ApiRequest, follow_up_id: UUID) -> HttpResponse:
-    reject(_follow_up(request, follow_up_id))
+    follow_up = _follow_up(request, follow_up_id)
+    reject(follow_up)
+    record(request, "reject", _thing(follow_up))
     return versioned(_shown(request, follow_up_id))
 
 
@@ -103,7 +109,10 @@ def reject_follow_up(request: ApiRequest, follow_up_id: UUID) -> HttpResponse:
 )
 @once
 def feedback(request: ApiRequest, follow_up_id: UUID, said: Feedback) -> HttpResponse:
-    give_feedback(_follow_up(request, follow_up_id), said.right)
+    follow_up = _follow_up(request, follow_up_id)
+    give_feedback(follow_up, said.right)
+    told: Changes = {"feedback_right": [follow_up.feedback_right, said.right]}
+    record(request, "feedback", _thing(follow_up), changes=told)
     return versioned(_shown(request, follow_up_id))
 
 
@@ -113,6 +122,10 @@ def _follow_ups(request: ApiRequest) -> QuerySet[FollowUp]:
 
 def _follow_up(request: ApiRequest, pk: UUID) -> FollowUp:
     return one(_follow_ups(request), pk, "follow-up")
+
+
+def _thing(follow_up: FollowUp) -> Thing:
+    return Thing("follow_up", follow_up.pk, follow_up.action.name)
 
 
 def _shown(request: ApiRequest, pk: UUID) -> FollowUpOut:

@@ -11,6 +11,7 @@ from ninja import Query
 from pydantic import Field
 
 from postcall.api.answers import Moment, Page, Paging, between, once, page_of, versioned
+from postcall.api.audit import record
 from postcall.api.filters import Digits, numbered
 from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
@@ -27,6 +28,7 @@ from postcall.api.shapes import (
 from postcall.messages import operator
 from postcall.messages.models import Message
 from postcall.shapes import Strict, Text
+from postcall.workspaces.audit import Thing
 from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Messages"])
@@ -69,7 +71,9 @@ def read(request: ApiRequest, message_id: UUID) -> HttpResponse:
 @once
 def resend(request: ApiRequest, message_id: UUID, asked: Resending) -> HttpResponse:
     """Another attempt, under the sending rules of now. Refused while the last one may still arrive."""
-    operator.resend(_message(request, message_id), asked.reason, by="operator")
+    message = _message(request, message_id)
+    operator.resend(message, asked.reason, by="operator")
+    record(request, "resend", Thing("message", message.pk, message.to))
     return versioned(_shown(request, message_id), 202)
 
 
@@ -82,7 +86,9 @@ def resend(request: ApiRequest, message_id: UUID, asked: Resending) -> HttpRespo
 )
 @once
 def cancel(request: ApiRequest, message_id: UUID) -> HttpResponse:
-    operator.cancel(_message(request, message_id))
+    message = _message(request, message_id)
+    operator.cancel(message)
+    record(request, "cancel", Thing("message", message.pk, message.to))
     return versioned(_shown(request, message_id))
 
 

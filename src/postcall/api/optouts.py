@@ -11,6 +11,7 @@ from ninja import Path, Query
 from pydantic import Field
 
 from postcall.api.answers import Out, Page, Paging, nothing, once, page_of, versioned
+from postcall.api.audit import record
 from postcall.api.filters import Digits, numbered
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.problems import Problem, wrong_fields
@@ -19,6 +20,7 @@ from postcall.followups import optouts
 from postcall.followups.models import OptOut
 from postcall.numbers import e164
 from postcall.shapes import Strict, Text
+from postcall.workspaces.audit import Thing
 from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Opt-outs"])
@@ -64,6 +66,8 @@ def create(request: ApiRequest, content: OptOutContent) -> HttpResponse:
     if number is None:
         raise wrong_fields([("number", "a phone number with its country code is needed, such as +14155550132")])
     row, new = optouts.opt_out(request.auth.workspace.pk, number, OptOut.Origin.OPERATOR.value, quote=content.quote)
+    if new:
+        record(request, "create", Thing("opt_out", row.pk, number))
     return versioned(_out(row), 201 if new else 200)
 
 
@@ -80,8 +84,14 @@ def delete(
     """For a number whose owner asked for texts again. Twilio's own block after a STOP ends only when the owner
     texts START."""
     found = e164(number)
-    if found is None or not optouts.opt_in(request.auth.workspace.pk, found, OptOut.Origin.OPERATOR.value):
+    row = optouts.active_opt_out(request.auth.workspace.pk, found) if found else None
+    if (
+        row is None
+        or found is None
+        or not optouts.opt_in(request.auth.workspace.pk, found, OptOut.Origin.OPERATOR.value)
+    ):
         raise Problem(404, "this number is not opted out in this workspace")
+    record(request, "delete", Thing("opt_out", row.pk, found))
     return nothing()
 
 

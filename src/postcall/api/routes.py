@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Final
 
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, ValidationError, ValidationErrorContext
@@ -38,15 +39,28 @@ Times are RFC 3339 in UTC, phone numbers E.164, money a decimal string with its 
 """
 
 
+# Operations that leave no audit entry, and why.
+UNAUDITED: Final = {
+    "create_call": "a call is what happened, not a change of how Postcall works; its own row tells all of it",
+    "test": "nothing is stored, nothing is sent",
+}
+
+
 class Routes(Router):
-    """A part of the API. Fields are written by their public names, and a query parameter that an address does
-    not know is refused."""
+    """A part of the API. Fields are written by their public names, a query parameter that an address does not know
+    is refused, and a change and its audit entry are one transaction."""
 
     def add_api_operation(
         self, path: str, methods: list[str], view_func: Callable[..., Any], **options: Any
     ) -> None:
+        if "GET" not in methods and options.get("operation_id") not in UNAUDITED:
+            contribute_operation_callback(view_func, _as_one)
         contribute_operation_callback(view_func, _refuse_unknown_query)
         super().add_api_operation(path, methods, view_func, **options | {"by_alias": True})
+
+
+def _as_one(operation: Operation) -> None:
+    operation.view_func = transaction.atomic(operation.view_func)
 
 
 def _refuse_unknown_query(operation: Operation) -> None:

@@ -6,6 +6,7 @@ from postcall.api import (
     actions,
     agents,
     attachments,
+    audit,
     calls,
     follow_ups,
     messages,
@@ -28,6 +29,7 @@ for part in (
     optouts,
     sources,
     workspace_settings,
+    audit,
     trial,
 ):
     api.add_router("", part.routes)

@@ -6,18 +6,19 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from ninja import Query
 from pydantic import Field
 
 from postcall.api.answers import Out, Page, Paging, check_version, nothing, once, page_of, versioned
+from postcall.api.audit import record
 from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.routes import Routes
 from postcall.sources.editing import SourceContent, address_of, auth_of, create_source, delete_source, update_source
 from postcall.sources.models import Source
+from postcall.workspaces.audit import CHANGED, Changes, Thing
 from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Sources"])
@@ -69,6 +70,7 @@ def create(request: ApiRequest, content: SourceContent) -> HttpResponse:
     """Without `auth` a generic source gets a secret, which the answer shows this once."""
     source, made = create_source(request.auth.workspace, content)
     shown = source_out(source)
+    record(request, "create", _thing(shown), after=shown, changes=_secrets(content))
     whole = NewSourceOut(**shown.model_dump(), secret=(made or {}).get("secret"))
     response = versioned(whole, 201)
     response["ETag"] = versioned(shown)["ETag"]
@@ -90,11 +92,13 @@ def read(request: ApiRequest, source_id: UUID) -> HttpResponse:
 def change(request: ApiRequest, source_id: UUID, content: SourceContent) -> HttpResponse:
     """A new secret makes the present one the previous, which is accepted as well until a change says
     `"previous": null`. Without `auth` it stays as it is."""
-    with transaction.atomic():
-        source = _locked(request, source_id)
-        check_version(request, lambda: source_out(source))
-        update_source(source, content)
-    return versioned(source_out(source))
+    source = _locked(request, source_id)
+    before = source_out(source)
+    check_version(request, before)
+    update_source(source, content)
+    after = source_out(source)
+    record(request, "update", _thing(after), before=before, after=after, changes=_secrets(content))
+    return versioned(after)
 
 
 @routes.delete(
@@ -106,11 +110,20 @@ def change(request: ApiRequest, source_id: UUID, content: SourceContent) -> Http
 )
 def delete(request: ApiRequest, source_id: UUID) -> HttpResponse:
     """Its address answers 404 from now on; its calls stay."""
-    with transaction.atomic():
-        source = _locked(request, source_id)
-        check_version(request, lambda: source_out(source))
-        delete_source(source)
+    source = _locked(request, source_id)
+    before = source_out(source)
+    check_version(request, before)
+    delete_source(source)
+    record(request, "delete", _thing(before))
     return nothing()
+
+
+def _thing(source: SourceOut) -> Thing:
+    return Thing("source", source.id, source.name)
+
+
+def _secrets(content: SourceContent) -> Changes:
+    return {"auth": CHANGED} if content.auth is not None else {}
 
 
 def source_out(source: Source) -> SourceOut:

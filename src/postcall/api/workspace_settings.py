@@ -6,12 +6,12 @@ from datetime import datetime, time
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import phonenumbers
-from django.db import transaction
 from django.http import HttpResponse
 from pydantic import AfterValidator, Field, model_validator
 
 from postcall.agents.editing import FromNumber, MessagingServiceSid
 from postcall.api.answers import Out, check_version, versioned
+from postcall.api.audit import record
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.problems import Problem, wrong_fields
 from postcall.api.routes import Routes
@@ -20,6 +20,7 @@ from postcall.messages.addresses import inbound_address
 from postcall.messages.errors import explain
 from postcall.messages.models import SendingAccount
 from postcall.shapes import Strict
+from postcall.workspaces.audit import CHANGED, Thing
 from postcall.workspaces.models import Workspace
 
 routes = Routes(tags=["Settings"])
@@ -161,17 +162,19 @@ def read_sending(request: ApiRequest) -> HttpResponse:
 )
 def change_sending(request: ApiRequest, content: SendingContent) -> HttpResponse:
     """What is left out stays as it is. Texts that are waiting are looked at under the new rules."""
-    with transaction.atomic():
-        workspace = _locked(request)
-        check_version(request, lambda: _sending(workspace))
-        given = content.model_fields_set
-        changes: dict[str, Any] = {name: getattr(content, name) for name in given - {"window"}}
-        if "window" in given:
-            window = content.window
-            changes["window_start"] = time.fromisoformat(window.start) if window else None
-            changes["window_end"] = time.fromisoformat(window.end) if window else None
-        _save(workspace, changes)
-    return versioned(_sending(workspace))
+    workspace = _locked(request)
+    before = _sending(workspace)
+    check_version(request, before)
+    given = content.model_fields_set
+    changes: dict[str, Any] = {name: getattr(content, name) for name in given - {"window"}}
+    if "window" in given:
+        window = content.window
+        changes["window_start"] = time.fromisoformat(window.start) if window else None
+        changes["window_end"] = time.fromisoformat(window.end) if window else None
+    _save(workspace, changes)
+    after = _sending(workspace)
+    record(request, "update", Thing("sending"), before=before, after=after)
+    return versioned(after)
 
 
 @routes.get("/settings/retention", response=RetentionOut, summary="Retention", operation_id="get_retention")
@@ -187,11 +190,13 @@ def read_retention(request: ApiRequest) -> HttpResponse:
     operation_id="put_retention",
 )
 def change_retention(request: ApiRequest, content: RetentionContent) -> HttpResponse:
-    with transaction.atomic():
-        workspace = _locked(request)
-        check_version(request, lambda: RetentionOut(days=workspace.retention_days))
-        _save(workspace, {"retention_days": content.days})
-    return versioned(RetentionOut(days=workspace.retention_days))
+    workspace = _locked(request)
+    before = RetentionOut(days=workspace.retention_days)
+    check_version(request, before)
+    _save(workspace, {"retention_days": content.days})
+    after = RetentionOut(days=workspace.retention_days)
+    record(request, "update", Thing("retention"), before=before, after=after)
+    return versioned(after)
 
 
 @routes.get("/settings/twilio", response=TwilioOut, summary="The Twilio account", operation_id="get_twilio")
@@ -209,11 +214,14 @@ def read_twilio(request: ApiRequest) -> HttpResponse:
 def change_twilio(request: ApiRequest, content: TwilioContent) -> HttpResponse:
     """Own account, the deployment's shared one, or the sandbox. Texts that were sent by another account are
     tracked by that one to their end. Saving lifts a pause."""
-    with transaction.atomic():
-        workspace = _locked(request)
-        check_version(request, lambda: _twilio(workspace))
-        _choose(workspace, content)
-    return versioned(_twilio(workspace))
+    workspace = _locked(request)
+    before = _twilio(workspace)
+    check_version(request, before)
+    _choose(workspace, content)
+    after = _twilio(workspace)
+    secrets = {name: CHANGED for name in ("auth_token", "api_key_secret") if getattr(content, name) is not None}
+    record(request, "update", Thing("twilio"), before=before, after=after, changes=secrets)
+    return versioned(after)
 
 
 def _choose(workspace: Workspace, content: TwilioContent) -> None:

@@ -141,3 +141,35 @@ class ApiKey(models.Model):
             workspace=workspace, name=name, scope=scope, hint=key[:7], digest=cls.digest_of(key)
         )
         return row, key
+
+
+class AuditEntry(models.Model):
+    """Who changed what. Only ever added: the table itself refuses to change or delete one.
+
+    `workspace` None: of the deployment. The names are those of that moment. `changes` is by field [before, after],
+    or "changed" where neither is to be seen.
+    """
+
+    class Actor(models.TextChoices):
+        USER = "user"
+        KEY = "key"
+        CLI = "cli"
+        SYSTEM = "system"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    at = models.DateTimeField()
+    workspace = models.ForeignKey(Workspace, models.PROTECT, null=True, related_name="+")
+    actor_kind = models.CharField(max_length=10, choices=Actor.choices)
+    actor_id = models.CharField(max_length=64, blank=True)
+    actor_name = models.CharField(max_length=254)
+    verb = models.CharField(max_length=40)
+    object_kind = models.CharField(max_length=40)
+    object_id = models.CharField(max_length=64, blank=True)
+    object_name = models.CharField(max_length=254, blank=True)
+    changes = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "audit_entry"
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["workspace", "id"], name="audit_entry_of_workspace")
+        ]
