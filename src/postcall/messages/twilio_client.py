@@ -41,7 +41,7 @@ IN_FLIGHT = 20
 PAGE_SIZE = 1000
 MIN_VALIDITY_S, MAX_VALIDITY_S = 5, 36_000
 
-_SDK_WORDS = ("Unable to create record: ", "Unable to fetch record: ")
+_SDK_WORDS = tuple(f"Unable to {verb} record: " for verb in ("create", "fetch", "update", "delete"))
 _BAD_SCHEME = requests.exceptions.MissingSchema | requests.exceptions.InvalidSchema
 
 _Answer = TypeVar("_Answer")
@@ -207,14 +207,36 @@ def list_to(account: Account, to: str) -> Listing | Unread:
 
     Not filtered by date: a message has no sending date until it was sent.
     """
+    return _list(account, to=to)
 
+
+def list_from(account: Account, number: str) -> Listing | Unread:
+    """Every message of the account from the number, which texted one of the account's own."""
+    return _list(account, from_=number)
+
+
+def _list(account: Account, **numbers: str) -> Listing | Unread:
     def ask(client: Client) -> Listing:
-        page = client.messages.page(to=to, page_size=PAGE_SIZE)
+        page = client.messages.page(**numbers, page_size=PAGE_SIZE)
         twilio_time = _date(client.http_client.headers)
         messages = tuple(_read(instance) for instance in _instances(page))
         return Listing(messages, twilio_time, _ahead_s(twilio_time))
 
     return _ask(account, ask)
+
+
+def erase(account: Account, sid: str) -> Unread | None:
+    """Takes a text out of Twilio: its words first, then its whole record with the number. None: it is gone.
+
+    Twilio refuses while it has not passed the text on yet. May be asked again.
+    """
+
+    def ask(client: Client) -> None:
+        client.messages(sid).update(body="")
+        client.messages(sid).delete()
+
+    answer = _ask(account, ask)
+    return None if answer is None or answer.gone else answer
 
 
 def forget_clients() -> None:

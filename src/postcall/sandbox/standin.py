@@ -72,7 +72,7 @@ class StandIn:
         if form.get("Body") == "" and "Status" not in form:
             if message.status in IN_PROGRESS:
                 raise Refusal(20009)
-            return self.store.update(sid, body="", updated_at=time.time())
+            return self.store.forget(sid, body="", updated_at=time.time())
         if form.get("Status") == "canceled" and "Body" not in form:
             if message.status != "scheduled":
                 raise Refusal(30409, f"it is {message.status}")
@@ -81,9 +81,11 @@ class StandIn:
         raise Refusal(30400, "either an empty Body or Status=canceled")
 
     def delete(self, account_sid: str, sid: str) -> None:
-        if self.message(account_sid, sid).status in IN_PROGRESS:
+        message = self.message(account_sid, sid)
+        if message.status in IN_PROGRESS:
             raise Refusal(20009)
-        self.store.update(sid, deleted=True)
+        person = {"from_number": None} if message.direction == "inbound" else {"to": ""}
+        self.store.forget(sid, body="", deleted=True, **person)
 
     async def receive(self, text: Text) -> Delivery:
         """Somebody texts one of the account's numbers."""

@@ -6,6 +6,7 @@ outlives the killing of the process, though not the loss of power, which a stand
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections import Counter
@@ -48,6 +49,9 @@ CREATE TABLE IF NOT EXISTS opt_out (
 CREATE TABLE IF NOT EXISTS account (sid TEXT PRIMARY KEY, auth_token TEXT NOT NULL);
 """
 
+# What stands in the place of words that were forgotten.
+_DIGEST = "sha256:"
+
 _COLUMNS = (
     *(field.name for field in fields(Message) if field.name not in ("position", "parameters")),
     "parameters",
@@ -67,6 +71,8 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA busy_timeout=5000")
+        # What is overwritten is gone from the file, not only from the table.
+        self._db.execute("PRAGMA secure_delete=ON")
         self._db.executescript(_SCHEMA)
 
     def close(self) -> None:
@@ -85,6 +91,16 @@ class Store:
         assignments = ", ".join(f'"{name}" = ?' for name in changes)
         self._db.execute(f"UPDATE message SET {assignments} WHERE sid = ?", [*changes.values(), sid])  # noqa: S608 (our own column names)
         return self.message(sid)
+
+    def forget(self, sid: str, **changes: object) -> Message:
+        """Sets columns of a message whose words are to be gone, from the file too. How often the same words were
+        accepted can still be counted."""
+        original = self.message(sid).original_body
+        if not original.startswith(_DIGEST):
+            original = _DIGEST + hashlib.sha256(original.encode()).hexdigest()
+        message = self.update(sid, original_body=original, parameters="{}", **changes)
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return message
 
     def message(self, sid: str) -> Message:
         """KeyError when there is none."""

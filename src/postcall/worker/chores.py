@@ -6,16 +6,20 @@ from datetime import datetime, timedelta
 
 from postcall.api.answers import forget_old_answers
 from postcall.followups.review import expire_held
+from postcall.keeping.redact import forget_what_is_due
 from postcall.work.models import Worker
 from postcall.work.partitions import ensure_partitions
 from postcall.worker.retention import forget
 
 DEAD_WORKERS_KEPT = timedelta(days=1)
+# How long the housekeeping stays with one thing while others may be due.
+FORGETTING_S = 20.0
 
 
 def every_minute() -> None:
-    """Held texts that nobody decided about in time expire."""
+    """Held texts that nobody decided about in time expire; what is to be forgotten is gone on with."""
     expire_held()
+    forget_what_is_due(FORGETTING_S)
 
 
 def every_hour(now: datetime) -> None:

@@ -1,0 +1,332 @@
+"""Forgetting a person: their words, texts and number, wherever they stand; what happened stays, without them.
+
+What is on its way to Twilio at that moment is let end first, since only its recipient and body can tell whether it
+was sent; the erasure is a due row that comes back for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from postcall.actions.models import Attachment
+from postcall.agents.models import Agent
+from postcall.api.models import IdempotentRequest
+from postcall.calls.models import Call, RawPayload
+from postcall.followups.models import FollowUp, OptOut, Reason
+from postcall.followups.optouts import hashed, lock_recipient
+from postcall.ids import new_id
+from postcall.keeping.mentions import take_out_mentions
+from postcall.keeping.models import Erasure, Redaction
+from postcall.keeping.spellings import Spellings
+from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, StrayCallback, new_token
+from postcall.pace import paced_delta
+from postcall.work import clock
+from postcall.work.leases import settle
+from postcall.workspaces.encryption import CannotDecrypt, decrypt, encrypt
+from postcall.workspaces.models import Workspace
+
+# After which waits an erasure looks again at what was on its way.
+AGAIN_S: Final = (5, 15, 30, 60, 300)
+# A text that Twilio has taken and not passed on by then is not waited for any more.
+PATIENCE_S: Final = 2 * 86_400
+
+_WORDS: Final = "Its caller asked to be forgotten."
+_UNSETTLED: Final = (Attempt.Status.SENDING, Attempt.Status.UNCONFIRMED)
+_GONE: Final = {
+    "type": "about:blank",
+    "title": "Gone",
+    "status": 410,
+    "detail": "this was done; its answer is gone, because the person whom it was about was erased",
+}
+
+
+class OwnNumber(Exception):
+    """The number is one that this Postcall sends from, not a person's."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of a number, by kind, before it is erased."""
+
+    calls: int
+    follow_ups: int
+    messages: int
+    opt_outs: int
+    at_twilio: int
+    on_their_way: int
+
+    def __bool__(self) -> bool:
+        return any((self.calls, self.follow_ups, self.messages, self.opt_outs))
+
+
+def look_for(number: str, workspace: Workspace | None) -> Found:
+    """What `begin` would take out of the rows that are the person's own."""
+    person = _Person(number, None, clock.now())
+    scope = {} if workspace is None else {"workspace": workspace}
+    messages = person.messages().filter(**scope)
+    attempts = Attempt.objects.filter(message__in=messages)
+    return Found(
+        calls=person.calls().filter(**scope).count(),
+        follow_ups=person.follow_ups().filter(**scope).count(),
+        messages=messages.count(),
+        opt_outs=OptOut.objects.filter(number=number, **scope).count(),
+        at_twilio=attempts.exclude(sid="").count(),
+        on_their_way=_unsettled(attempts, clock.now()).count(),
+    )
+
+
+def begin(number: str, workspace: Workspace | None, *, lease_s: float = 60) -> Erasure:
+    """Records the wish to forget `number` (E.164), in one workspace or in all; `work` does it.
+
+    The caller has `lease_s` to do so; then a worker takes it. Raises OwnNumber.
+    """
+    owners = Q(from_number=number)
+    if Account.objects.filter(owners).exists() or Agent.objects.filter(owners, deleted_at=None).exists():
+        raise OwnNumber(f"{number} is a number that texts are sent from, not a person's")
+    now = clock.now()
+    until = now + paced_delta(seconds=lease_s)
+    return Erasure.objects.create(
+        workspace=workspace,
+        number=number,
+        requested_at=now,
+        due_at=now,
+        lease_until=until,
+        generation=1,
+        starts=1,
+    )
+
+
+def work(erasure: Erasure) -> int:
+    """Erases what can be erased now and returns how many texts are still on their way: then it is due again.
+
+    Each workspace is one transaction, and all may be done again. Raises LostLease.
+    """
+    counts: Counter[str] = Counter(erasure.counts)
+    waiting = 0
+    for workspace_id in _concerned(erasure):
+        waiting += _erase_in(_Person(erasure.number, workspace_id, erasure.requested_at), erasure, counts)
+    if waiting:
+        again = AGAIN_S[min(erasure.counts.get("passes", 0), len(AGAIN_S) - 1)]
+        counts["passes"] += 1
+        settle(erasure, due_at=clock.now() + paced_delta(seconds=again), counts=dict(counts))
+        return waiting
+    counts["mentions"] += take_out_mentions(Spellings(erasure.number), erasure.workspace_id)
+    settle(erasure, number="", counts=dict(counts), done_at=clock.now())
+    return 0
+
+
+def set_aside(erasure: Erasure) -> None:
+    """An erasure is never given up: it is tried again, seldom."""
+    settle(erasure, due_at=clock.now() + paced_delta(hours=1))
+
+
+def _concerned(erasure: Erasure) -> list[UUID]:
+    """The workspaces that know anything of the number; the one that was named in any case."""
+    if erasure.workspace_id is not None:
+        return [erasure.workspace_id]
+    person = _Person(erasure.number, None, erasure.requested_at)
+    known: set[UUID] = set()
+    for rows in (
+        person.calls(),
+        person.follow_ups(),
+        person.messages(),
+        OptOut.objects.filter(number=erasure.number),
+        Attachment.objects.filter(recipient_override=erasure.number),
+    ):
+        known.update(rows.values_list("workspace_id", flat=True).distinct())
+    return sorted(known)
+
+
+class _Person:
+    """What is a person's own: their calls, what followed from them, and what was sent to them; in one workspace,
+    or in all (`workspace_id` None), from before `until`."""
+
+    def __init__(self, number: str, workspace_id: UUID | None, until: datetime) -> None:
+        self.number = number
+        self.workspace_id = workspace_id
+        self.until = until
+        self.spellings = Spellings(number)
+
+    def calls(self) -> QuerySet[Call]:
+        unread = Q(customer_number="", customer_number_raw__regex=self.spellings.pattern)
+        return self._here(Call.objects.filter(Q(customer_number=self.number) | unread, received_at__lte=self.until))
+
+    def follow_ups(self) -> QuerySet[FollowUp]:
+        theirs = Q(call__in=self.calls()) | Q(recipient=self.number)
+        return self._here(FollowUp.objects.filter(theirs, created_at__lte=self.until))
+
+    def messages(self) -> QuerySet[Message]:
+        theirs = Q(follow_up__call__in=self.calls()) | Q(to=self.number)
+        return self._here(Message.objects.filter(theirs, created_at__lte=self.until))
+
+    def _here(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows if self.workspace_id is None else rows.filter(workspace_id=self.workspace_id)
+
+
+def _unsettled(attempts: QuerySet[Attempt], now: datetime) -> QuerySet[Attempt]:
+    """Attempts whose text is on its way: nobody knows yet whether it left, or Twilio has not passed it on."""
+    underway = Q(status=Attempt.Status.ACCEPTED, started_at__gt=now - paced_delta(seconds=PATIENCE_S))
+    return attempts.filter(Q(status__in=_UNSETTLED) | underway, open=True)
+
+
+@transaction.atomic
+def _erase_in(person: _Person, erasure: Erasure, counts: Counter[str]) -> int:
+    """One workspace's part; returns how many texts are on their way."""
+    assert person.workspace_id is not None
+    # In the order in which everybody takes them: calls, the recipient, messages, attempts.
+    calls = [call.pk for call in person.calls().order_by("pk").select_for_update()]
+    lock_recipient(person.workspace_id, person.number)
+    follow_ups = list(person.follow_ups().values_list("pk", flat=True))
+    locked = Message.objects.filter(pk__in=list(person.messages().values_list("pk", flat=True)))
+    messages = [row.pk for row in locked.order_by("pk").select_for_update(no_key=True)]
+    attempts = Attempt.objects.filter(message__in=messages)
+    now = clock.now()
+    waiting = set(_unsettled(attempts, now).values_list("message_id", flat=True))
+    over = [pk for pk in messages if pk not in waiting]
+
+    _have_twilio_forget(attempts.filter(message__in=over), erasure, now)
+    _stop_following(attempts.filter(message__in=over), person.number, now)
+    counts["messages"] += _empty_messages(over, person.number, now)
+    DeliveryEvent.objects.filter(message_id__in=messages).update(detail="")
+    counts["follow_ups"] += _empty_follow_ups(follow_ups, waiting, person.number, now)
+    counts["calls"] += _empty_calls(calls, waiting, person, now)
+    _empty_overrides(person, now)
+    _hash_opt_outs(person, calls)
+    _forget_answers(person, {str(pk) for pk in (*calls, *follow_ups, *messages)})
+    return len(waiting)
+
+
+def _have_twilio_forget(attempts: QuerySet[Attempt], erasure: Erasure, now: datetime) -> None:
+    """Notes what Twilio has of these attempts, or may have."""
+    known = attempts.exclude(sid="")
+    doubtful = attempts.filter(sid="", status=Attempt.Status.UNCONFIRMED).exclude(to="")
+    rows = [
+        Redaction(
+            erasure=erasure,
+            workspace_id=attempt.workspace_id,
+            account_id=attempt.account_id,
+            sid=attempt.sid,
+            number="" if attempt.sid else attempt.to,
+            body="" if attempt.sid else attempt.message.body,
+            since=attempt.started_at,
+            due_at=now,
+        )
+        for attempt in (*known, *doubtful.select_related("message"))
+    ]
+    Redaction.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _stop_following(attempts: QuerySet[Attempt], number: str, now: datetime) -> None:
+    """Whatever may still be heard of them could bring the number back: their addresses cease to exist."""
+    for pk in list(attempts.values_list("pk", flat=True)):
+        Attempt.objects.filter(pk=pk).update(
+            token=new_token(),
+            body_digest="",
+            error_message="",
+            open=False,
+            due_at=None,
+            lease_until=None,
+            generation=F("generation") + 1,
+            ended_at=Coalesce("ended_at", now),
+        )
+    attempts.filter(to=number).update(to="")
+    StrayCallback.objects.filter(attempt__in=attempts).delete()
+
+
+def _empty_messages(messages: list[UUID], number: str, now: datetime) -> int:
+    rows = Message.objects.filter(pk__in=messages)
+    waiting = (Message.Status.QUEUED, Message.Status.SCHEDULED)
+    rows.filter(status__in=waiting).update(status=Message.Status.CANCELED)
+    emptied = rows.update(
+        body="", error_message="", due_at=None, lease_until=None, generation=F("generation") + 1, updated_at=now
+    )
+    rows.filter(to=number).update(to="")
+    return emptied
+
+
+def _empty_follow_ups(follow_ups: list[UUID], waiting: set[UUID], number: str, now: datetime) -> int:
+    rows = FollowUp.objects.filter(pk__in=follow_ups)
+    undecided = Q(outcome__in=(FollowUp.Outcome.PENDING, FollowUp.Outcome.HELD))
+    unsent = Q(outcome=FollowUp.Outcome.MESSAGE, message__status=Message.Status.CANCELED, message__attempts_made=0)
+    stopped = rows.filter(undecided | unsent).exclude(message__in=waiting).values("pk")
+    FollowUp.objects.filter(pk__in=list(stopped.values_list("pk", flat=True))).update(
+        outcome=FollowUp.Outcome.SKIPPED, reason=Reason.REDACTED, decided_at=Coalesce("decided_at", now)
+    )
+    for row in rows:
+        if row.verdict is not None:
+            FollowUp.objects.filter(pk=row.pk).update(verdict=row.verdict | {"evidence": [], "reason": ""})
+    emptied = rows.update(body="", inputs={}, detail="", updated_at=now)
+    rows.filter(reason=Reason.REDACTED).update(detail=_WORDS)
+    rows.filter(recipient=number).exclude(message__in=waiting).update(recipient="")
+    return emptied
+
+
+def _empty_calls(calls: list[UUID], waiting: set[UUID], person: _Person, now: datetime) -> int:
+    """The external id stays: by it a report that comes again is known, and brings nothing back."""
+    RawPayload.objects.filter(call_id__in=calls).delete()
+    rows = Call.objects.filter(pk__in=calls)
+    rows.update(
+        transcript=[],
+        variables={},
+        end_reason="",
+        status=Call.Status.DONE,
+        final=True,
+        forgotten_at=Coalesce("forgotten_at", now),
+        processed_at=Coalesce("processed_at", now),
+        due_at=None,
+        lease_until=None,
+        generation=F("generation") + 1,
+    )
+    for row in rows.filter(external_id__regex=person.spellings.pattern):
+        Call.objects.filter(pk=row.pk).update(external_id=hashed(row.workspace_id, row.external_id))
+    # By its number a call of which something is on its way is found again.
+    over = rows.exclude(follow_ups__message__in=waiting)
+    return over.filter(pk__in=list(over.values_list("pk", flat=True))).update(
+        customer_number="", customer_number_raw=""
+    )
+
+
+def _empty_overrides(person: _Person, now: datetime) -> None:
+    """An attachment that texted this number is switched off: without an override it would text the callers."""
+    Attachment.objects.filter(workspace_id=person.workspace_id, recipient_override=person.number).update(
+        recipient_override="", mode=Attachment.Mode.OFF, updated_at=now
+    )
+
+
+def _hash_opt_outs(person: _Person, calls: list[UUID]) -> None:
+    """The number must not be texted again, and nobody can read any more which one it was."""
+    assert person.workspace_id is not None
+    name = hashed(person.workspace_id, person.number)
+    theirs = OptOut.objects.filter(workspace_id=person.workspace_id, number=person.number)
+    active = OptOut.objects.filter(workspace_id=person.workspace_id, number=name, ended_at=None)
+    if active.exists():
+        theirs.filter(ended_at=None).update(ended_at=clock.now())
+    theirs.update(number=name, quote="")
+    OptOut.objects.filter(call__in=calls).update(quote="")
+    if not active.exists():
+        OptOut.objects.create(
+            id=new_id(), workspace_id=person.workspace_id, number=name, origin=OptOut.Origin.ERASED
+        )
+
+
+def _forget_answers(person: _Person, ids: Iterable[str]) -> None:
+    """What the API would repeat to a repeated request. The request stays known: it must not be done again."""
+    for row in IdempotentRequest.objects.filter(workspace_id=person.workspace_id).exclude(status=410):
+        try:
+            text = decrypt(bytes(row.body).decode()) if row.body else ""
+        except CannotDecrypt:
+            continue
+        if person.spellings.stands_in(text) or any(pk in text for pk in ids):
+            row.status, row.content_type = 410, "application/problem+json"
+            row.body = encrypt(json.dumps({"headers": {}, "body": json.dumps(_GONE)})).encode()
+            row.save(update_fields=["status", "content_type", "body"])
