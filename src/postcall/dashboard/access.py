@@ -20,6 +20,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from postcall.followups.models import FollowUp
 from postcall.messages.models import SendingAccount
+from postcall.workspaces.audit import Actor, Changes, Thing, record
 from postcall.workspaces.models import Membership, User, Workspace
 from postcall.workspaces.scope import within
 
@@ -58,6 +59,10 @@ class Visit:
     def rows(self, model: type[M]) -> QuerySet[M]:
         """This workspace's rows."""
         return within(self.workspace, model)
+
+    def record(self, verb: str, thing: Thing, changes: Changes | None = None) -> None:
+        """Notes in the audit log what the person did; within the transaction in which they did it."""
+        record(self.workspace, Actor.of_person(self.person), verb, thing, changes)
 
     def one(self, rows: QuerySet[M], pk: UUID) -> M:
         """The row with that id among `rows`, which are this workspace's; anybody else's is a 404."""

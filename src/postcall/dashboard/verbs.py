@@ -6,13 +6,18 @@ from collections.abc import Callable
 from typing import Final
 
 from django.contrib import messages as flashes
+from django.db import transaction
 
+from postcall.calls.models import Call
 from postcall.dashboard.access import Visit
 from postcall.followups import review
 from postcall.followups.models import FollowUp
 from postcall.followups.review import NotPossible
+from postcall.messages import operator
 from postcall.messages.handing import TwilioMessaging
+from postcall.messages.models import Message
 from postcall.messages.operator import NotPossible as MessageNotPossible
+from postcall.workspaces.audit import CHANGED, Thing
 
 REFUSALS: Final = (NotPossible, MessageNotPossible)
 
@@ -27,6 +32,45 @@ def tried(visit: Visit, verb: Callable[[], object]) -> bool:
     return True
 
 
-def approve(follow_up: FollowUp, body: str | None = None) -> None:
-    """Has the workers send a held text, or `body` in its stead. Raises NotPossible."""
+# Each raises one of REFUSALS, and then nothing is changed and nothing stands in the audit log.
+
+
+@transaction.atomic
+def approve(visit: Visit, follow_up: FollowUp, body: str | None = None) -> None:
+    """Has the workers send a held text, or `body` in its stead."""
     review.approve(follow_up, TwilioMessaging(), body)
+    visit.record("approve", _about(follow_up), {} if body is None else {"body": CHANGED})
+
+
+@transaction.atomic
+def reject(visit: Visit, follow_up: FollowUp) -> None:
+    review.reject(follow_up)
+    visit.record("reject", _about(follow_up))
+
+
+@transaction.atomic
+def give_feedback(visit: Visit, follow_up: FollowUp, right: bool) -> None:
+    review.give_feedback(follow_up, right)
+    visit.record("feedback", _about(follow_up), {"feedback_right": [follow_up.feedback_right, right]})
+
+
+@transaction.atomic
+def rejudge(visit: Visit, call: Call) -> None:
+    review.rejudge(call)
+    visit.record("rejudge", Thing("call", call.pk, call.external_id))
+
+
+@transaction.atomic
+def resend(visit: Visit, message: Message, reason: str) -> None:
+    operator.resend(message, reason, by=visit.person.email)
+    visit.record("resend", Thing("message", message.pk, message.to))
+
+
+@transaction.atomic
+def cancel(visit: Visit, message: Message) -> None:
+    operator.cancel(message, by=visit.person.email)
+    visit.record("cancel", Thing("message", message.pk, message.to))
+
+
+def _about(follow_up: FollowUp) -> Thing:
+    return Thing("follow_up", follow_up.pk, follow_up.action.name)

@@ -18,13 +18,12 @@ from django_htmx.http import HttpResponseClientRefresh
 from postcall.agents.models import Agent
 from postcall.api.answers import first_id
 from postcall.calls.models import Call, RawPayload
-from postcall.dashboard import searching, transcript
+from postcall.dashboard import searching, transcript, verbs
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.cards import cards
 from postcall.dashboard.paging import newest_first, query, uuid_or_none
 from postcall.dashboard.verbs import tried
 from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS, follow_up_state, numbered
-from postcall.followups import review
 from postcall.followups.models import FollowUp
 
 PAGE_SIZE: Final = 40
@@ -174,6 +173,6 @@ def pretty(body: bytes) -> str:
 @actor
 def judge_again(visit: Visit, call_id: UUID) -> HttpResponse:
     found = visit.one(visit.rows(Call).all(), call_id)
-    if tried(visit, lambda: review.rejudge(found)):
+    if tried(visit, lambda: verbs.rejudge(visit, found)):
         flashes.success(visit.request, "The call is being judged again.")
     return visit.back(visit.to("call", call_id))

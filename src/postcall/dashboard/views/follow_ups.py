@@ -15,7 +15,6 @@ from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.cards import cards
 from postcall.dashboard.verbs import REFUSALS, tried
 from postcall.dashboard.words import Numbered
-from postcall.followups import review
 from postcall.followups.models import FollowUp
 from postcall.shapes import storable
 
@@ -48,7 +47,7 @@ def approve(visit: Visit, follow_up_id: UUID) -> HttpResponse:
     follow_up = visit.one(_follow_ups(visit), follow_up_id)
     typed = storable(visit.request.POST.get("body", "")).replace("\r\n", "\n").strip()
     try:
-        verbs.approve(follow_up, None if typed == follow_up.body else typed or None)
+        verbs.approve(visit, follow_up, None if typed == follow_up.body else typed or None)
     except REFUSALS as refusal:
         shown = cards([Numbered(1, follow_up)])[0]
         return visit.page(
@@ -62,7 +61,7 @@ def approve(visit: Visit, follow_up_id: UUID) -> HttpResponse:
 @actor
 def reject(visit: Visit, follow_up_id: UUID) -> HttpResponse:
     follow_up = visit.one(_follow_ups(visit), follow_up_id)
-    if tried(visit, lambda: review.reject(follow_up)):
+    if tried(visit, lambda: verbs.reject(visit, follow_up)):
         flashes.success(visit.request, "Rejected. Nothing is sent.")
     return visit.back(visit.to("call", follow_up.call_id))
 
@@ -73,6 +72,6 @@ def feedback(visit: Visit, follow_up_id: UUID) -> HttpResponse:
     """Whether the judge was right about it."""
     follow_up = visit.one(_follow_ups(visit), follow_up_id)
     right = visit.request.POST.get("right") == "1"
-    if tried(visit, lambda: review.give_feedback(follow_up, right)):
+    if tried(visit, lambda: verbs.give_feedback(visit, follow_up, right)):
         flashes.success(visit.request, f"Noted: the verdict is {'right' if right else 'wrong'}.")
     return visit.back(visit.to("call", follow_up.call_id))

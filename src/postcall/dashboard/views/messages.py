@@ -10,11 +10,11 @@ from django.contrib import messages as flashes
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 
+from postcall.dashboard import verbs
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.paging import newest_first
 from postcall.dashboard.verbs import tried
 from postcall.dashboard.words import MESSAGE_STATUSES
-from postcall.messages import operator
 from postcall.messages.errors import explain
 from postcall.messages.models import Message
 from postcall.shapes import storable
@@ -60,7 +60,7 @@ def resend(visit: Visit, message_id: UUID) -> HttpResponse:
     reason = storable(visit.request.POST.get("reason", "")).strip()[:500]
     if not reason:
         flashes.error(visit.request, "Say why the text goes out again.")
-    elif tried(visit, lambda: operator.resend(message, reason, by=visit.person.email)):
+    elif tried(visit, lambda: verbs.resend(visit, message, reason)):
         flashes.success(visit.request, "The text goes out again.")
     return visit.back(visit.to("call", message.follow_up.call_id))
 
@@ -69,6 +69,6 @@ def resend(visit: Visit, message_id: UUID) -> HttpResponse:
 @actor
 def cancel(visit: Visit, message_id: UUID) -> HttpResponse:
     message = visit.one(visit.rows(Message).select_related("follow_up"), message_id)
-    if tried(visit, lambda: operator.cancel(message, by=visit.person.email)):
+    if tried(visit, lambda: verbs.cancel(visit, message)):
         flashes.success(visit.request, "Canceled. The text does not go out.")
     return visit.back(visit.to("call", message.follow_up.call_id))

@@ -12,10 +12,9 @@ from django.views.decorators.http import require_GET, require_POST
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.cards import cards
 from postcall.dashboard.paging import oldest_first, uuid_or_none
-from postcall.dashboard.verbs import REFUSALS, approve
+from postcall.dashboard.verbs import REFUSALS, approve, reject
 from postcall.dashboard.words import Numbered
 from postcall.followups.models import FollowUp
-from postcall.followups.review import reject
 
 PAGE_SIZE: Final = 20
 
@@ -35,7 +34,7 @@ def review(visit: Visit) -> HttpResponse:
 @actor
 def decide(visit: Visit) -> HttpResponse:
     """Approves or rejects all that were ticked; each that cannot be says why."""
-    verbs: dict[str, tuple[Callable[[FollowUp], object], str]] = {
+    verbs: dict[str, tuple[Callable[[Visit, FollowUp], object], str]] = {
         "approve": (approve, "approved"),
         "reject": (reject, "rejected"),
     }
@@ -48,7 +47,7 @@ def decide(visit: Visit) -> HttpResponse:
     done = 0
     for follow_up in visit.rows(FollowUp).filter(pk__in=picked).select_related("action"):
         try:
-            verb(follow_up)
+            verb(visit, follow_up)
             done += 1
         except REFUSALS as refusal:
             flashes.error(visit.request, f"{follow_up.action.name}: {refusal}")

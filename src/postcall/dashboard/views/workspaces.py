@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
 
 from postcall.calls.models import Call
 from postcall.dashboard.access import last_workspace
@@ -17,12 +18,14 @@ from postcall.workspaces.scope import open_to
 PLACES: Final = ("calls", "review", "messages", "actions", "agents", "sending")
 
 
+@require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """The overview, or word that one is a member of nothing yet."""
     return _into(request, "overview")
 
 
+@require_safe
 def place(request: HttpRequest, place: str) -> HttpResponse:
     """`/calls`, `/review` and so on, as one types them."""
     if place not in PLACES:
@@ -35,6 +38,7 @@ def _known_place(request: HttpRequest, place: str) -> HttpResponse:
     return _into(request, place)
 
 
+@require_safe
 @login_required
 def call(request: HttpRequest, call_id: UUID) -> HttpResponse:
     """A call by its id alone, in whichever workspace of the person's it is."""
