@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from django.db import transaction
 from django.utils import timezone
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from postcall.actions.bindings import Binding, dump
 from postcall.actions.message import MAX_LENGTH, PLACEHOLDER, inputs_of
@@ -63,11 +63,11 @@ class ActionContent(Strict):
         description="When it goes out, in plain words. Required unless `always`.",
         examples=["After scheduling an appointment"],
     )
-    always: bool = Field(default=False, description="True: after every connected call, in place of a condition.")
+    always: StrictBool = Field(default=False, description="True: after every connected call, in place of a condition.")
     urgency: Literal["now", "window"] = Field(
         default="now", description="`window`: only inside the workspace's send window."
     )
-    send_within_s: int = Field(
+    send_within_s: StrictInt = Field(
         default=86_400, ge=60, le=2_592_000, description="Seconds that it may wait (window, approval) at most."
     )
 

@@ -15,7 +15,7 @@ from zoneinfo import available_timezones
 from babel import Locale, UnknownLocaleError
 from django.db import IntegrityError, transaction
 from django.utils import timezone as clock
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, StrictBool, field_validator, model_validator
 
 from postcall.agents.models import Agent, ExternalId
 from postcall.numbers import e164
@@ -86,7 +86,7 @@ class SenderChoice(Strict):
 
     from_number: FromNumber | None = Field(default=None, examples=["+14155550100"])
     messaging_service_sid: MessagingServiceSid | None = None
-    follow_agent_number: bool = Field(default=False, description="The number that the call was on.")
+    follow_agent_number: StrictBool = Field(default=False, description="The number that the call was on.")
 
     @model_validator(mode="after")
     def _one(self) -> Self:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from ninja import Query
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from postcall.api.agents import agents_of
 from postcall.api.answers import Moment, Out, Page, Paging, answer, between, once, page_of, versioned
@@ -56,7 +56,7 @@ class CallFilters(Paging):
 
 class Assignment(Strict):
     agent_id: UUID
-    follow_up: bool = Field(default=True, description="False: for the log only, nothing is decided or sent.")
+    follow_up: StrictBool = Field(default=True, description="False: for the log only, nothing is decided or sent.")
 
 
 @routes.post(

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from ninja import Query
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from postcall.actions.message import MAX_LENGTH
 from postcall.api.answers import Page, Paging, once, page_of, versioned
@@ -48,7 +48,7 @@ class Approval(Strict):
 
 
 class Feedback(Strict):
-    right: bool = Field(description="Whether the verdict was right.")
+    right: StrictBool = Field(description="Whether the verdict was right.")
 
 
 @routes.get("/follow-ups", response=Page[FollowUpListed], summary="List follow-ups", operation_id="list_follow_ups")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -74,6 +75,8 @@ def _refuse_unknown_query(operation: Operation) -> None:
         if unknown := [name for name in request.GET if name not in known]:
             there = f"there is {', '.join(sorted(known))}" if known else "there is none here"
             raise wrong_fields([(name, f"no such query parameter; {there}") for name in unknown])
+        if repeated := [name for name, values in request.GET.lists() if len(values) > 1]:
+            raise wrong_fields([(name, "given more than once; it takes one value") for name in repeated])
         return view(request, **arguments)
 
     operation.view_func = strict
@@ -116,13 +119,30 @@ def _describe_problems(schema: OpenAPISchema) -> None:
         "description": "A refusal: what is wrong and how to mend it",
         "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
     }
-    for operations in schema["paths"].values():
+    for path, operations in schema["paths"].items():
         for method, operation in operations.items():
+            for status in _refusals(path, method, operation):
+                operation["responses"][status] = problem | {"description": HTTPStatus(status).phrase}
             operation["responses"]["default"] = problem
             if method == "post":
                 _header(operation, "Idempotency-Key", "The same request with the same key is done once.", 255)
             if method in ("put", "delete"):
                 _header(operation, "If-Match", "The ETag that you saw: 412 when the thing has changed since.", 255)
+
+
+def _refusals(path: str, method: str, operation: dict[str, Any]) -> Iterator[int]:
+    """The statuses with which an operation may refuse what it is asked; docs/api.md says when."""
+    yield from (401, 422, 503)
+    if "{" in path or path.endswith("/test"):
+        yield 404
+    if path.endswith("/test"):
+        yield 502
+    if method != "get":
+        yield from (400, 403, 409)
+    if method in ("put", "delete"):
+        yield 412
+    if "requestBody" in operation:
+        yield 413
 
 
 def _header(operation: dict[str, Any], name: str, description: str, longest: int) -> None:
