@@ -32,11 +32,12 @@ class OptOutContent(Strict):
 
 
 class OptOutOut(Out):
-    """A number that must not be texted."""
+    """A number that must not be texted. `number` is null where its owner was erased: its keyed hash is kept."""
 
     id: UUID
-    number: str
-    origin: Literal["stop", "said", "operator", "twilio"]
+    number: str | None
+    erased: bool
+    origin: Literal["stop", "said", "operator", "twilio", "erased"]
     quote: str | None
     call_id: UUID | None
     created_at: datetime
@@ -98,7 +99,8 @@ def delete(
 def _out(row: OptOut) -> OptOutOut:
     return OptOutOut(
         id=row.pk,
-        number=row.number,
+        number=None if optouts.is_hashed(row.number) else row.number,
+        erased=optouts.is_hashed(row.number),
         origin=row.origin,
         quote=row.quote or None,
         call_id=row.call_id,

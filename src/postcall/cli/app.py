@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from postcall.cli import calls, checks, judging, parts, people, sandbox, up
+from postcall.cli import audit, calls, checks, judging, keeping, parts, people, rekey, sandbox, up
 
 app = typer.Typer(
     name="postcall",
@@ -42,6 +42,10 @@ app.command("judge")(judging.judge)
 app.command("ingest")(calls.ingest)
 app.command("sample")(calls.sample)
 app.command("sandbox")(sandbox.sandbox)
+app.command("audit")(audit.audit)
+app.command("rekey")(rekey.rekey)
+app.command("export")(keeping.export)
+app.command("erase")(keeping.erase)
 app.add_typer(people.workspace, name="workspace")
 app.add_typer(people.user, name="user")
 app.add_typer(people.key, name="key")

@@ -28,7 +28,15 @@ from postcall.ids import new_id
 from postcall.keeping.mentions import take_out_mentions
 from postcall.keeping.models import Erasure, Redaction
 from postcall.keeping.spellings import Spellings
-from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, StrayCallback, new_token
+from postcall.messages.models import (
+    Account,
+    Attempt,
+    DeliveryEvent,
+    Message,
+    SendingAccount,
+    StrayCallback,
+    new_token,
+)
 from postcall.pace import paced_delta
 from postcall.work import clock
 from postcall.work.leases import settle
@@ -120,7 +128,7 @@ def work(erasure: Erasure) -> int:
         counts["passes"] += 1
         settle(erasure, due_at=clock.now() + paced_delta(seconds=again), counts=dict(counts))
         return waiting
-    counts["mentions"] += take_out_mentions(Spellings(erasure.number), erasure.workspace_id)
+    counts["mentions"] += take_out_mentions(Spellings(erasure.number), erasure.workspace_id, erasure.requested_at)
     settle(erasure, number="", counts=dict(counts), done_at=clock.now())
     return 0
 
@@ -169,6 +177,12 @@ class _Person:
         theirs = Q(follow_up__call__in=self.calls()) | Q(to=self.number)
         return self._here(Message.objects.filter(theirs, created_at__lte=self.until))
 
+    @property
+    def home(self) -> UUID:
+        """The one workspace, where there is one."""
+        assert self.workspace_id is not None
+        return self.workspace_id
+
     def _here(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows if self.workspace_id is None else rows.filter(workspace_id=self.workspace_id)
 
@@ -182,10 +196,9 @@ def _unsettled(attempts: QuerySet[Attempt], now: datetime) -> QuerySet[Attempt]:
 @transaction.atomic
 def _erase_in(person: _Person, erasure: Erasure, counts: Counter[str]) -> int:
     """One workspace's part; returns how many texts are on their way."""
-    assert person.workspace_id is not None
     # In the order in which everybody takes them: calls, the recipient, messages, attempts.
     calls = [call.pk for call in person.calls().order_by("pk").select_for_update()]
-    lock_recipient(person.workspace_id, person.number)
+    lock_recipient(person.home, person.number)
     follow_ups = list(person.follow_ups().values_list("pk", flat=True))
     locked = Message.objects.filter(pk__in=list(person.messages().values_list("pk", flat=True)))
     messages = [row.pk for row in locked.order_by("pk").select_for_update(no_key=True)]
@@ -195,6 +208,7 @@ def _erase_in(person: _Person, erasure: Erasure, counts: Counter[str]) -> int:
     over = [pk for pk in messages if pk not in waiting]
 
     _have_twilio_forget(attempts.filter(message__in=over), erasure, now)
+    _have_replies_forgotten(person, attempts, erasure, now)
     _stop_following(attempts.filter(message__in=over), person.number, now)
     counts["messages"] += _empty_messages(over, person.number, now)
     DeliveryEvent.objects.filter(message_id__in=messages).update(detail="")
@@ -224,6 +238,20 @@ def _have_twilio_forget(attempts: QuerySet[Attempt], erasure: Erasure, now: date
         for attempt in (*known, *doubtful.select_related("message"))
     ]
     Redaction.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _have_replies_forgotten(person: _Person, attempts: QuerySet[Attempt], erasure: Erasure, now: datetime) -> None:
+    """Notes, once an erasure, in which accounts the person's own texts to us may lie."""
+    here = {"erasure": erasure, "workspace_id": person.home}
+    if Redaction.objects.filter(sid="", **here).exists():
+        return
+    used = Account.objects.filter(pk__in=attempts.values("account")).order_by("pk")
+    sending = Account.objects.filter(pk__in=SendingAccount.objects.filter(workspace=person.home).values("account"))
+    latest = {account.account_sid: account for account in (*used, *sending)}
+    Redaction.objects.bulk_create(
+        Redaction(account=account, number=person.number, since=now, due_at=now, **here)
+        for account in latest.values()
+    )
 
 
 def _stop_following(attempts: QuerySet[Attempt], number: str, now: datetime) -> None:
@@ -298,30 +326,27 @@ def _empty_calls(calls: list[UUID], waiting: set[UUID], person: _Person, now: da
 
 def _empty_overrides(person: _Person, now: datetime) -> None:
     """An attachment that texted this number is switched off: without an override it would text the callers."""
-    Attachment.objects.filter(workspace_id=person.workspace_id, recipient_override=person.number).update(
+    Attachment.objects.filter(workspace_id=person.home, recipient_override=person.number).update(
         recipient_override="", mode=Attachment.Mode.OFF, updated_at=now
     )
 
 
 def _hash_opt_outs(person: _Person, calls: list[UUID]) -> None:
     """The number must not be texted again, and nobody can read any more which one it was."""
-    assert person.workspace_id is not None
-    name = hashed(person.workspace_id, person.number)
-    theirs = OptOut.objects.filter(workspace_id=person.workspace_id, number=person.number)
-    active = OptOut.objects.filter(workspace_id=person.workspace_id, number=name, ended_at=None)
+    name = hashed(person.home, person.number)
+    theirs = OptOut.objects.filter(workspace_id=person.home, number=person.number)
+    active = OptOut.objects.filter(workspace_id=person.home, number=name, ended_at=None)
     if active.exists():
         theirs.filter(ended_at=None).update(ended_at=clock.now())
     theirs.update(number=name, quote="")
     OptOut.objects.filter(call__in=calls).update(quote="")
     if not active.exists():
-        OptOut.objects.create(
-            id=new_id(), workspace_id=person.workspace_id, number=name, origin=OptOut.Origin.ERASED
-        )
+        OptOut.objects.create(id=new_id(), workspace_id=person.home, number=name, origin=OptOut.Origin.ERASED)
 
 
 def _forget_answers(person: _Person, ids: Iterable[str]) -> None:
     """What the API would repeat to a repeated request. The request stays known: it must not be done again."""
-    for row in IdempotentRequest.objects.filter(workspace_id=person.workspace_id).exclude(status=410):
+    for row in IdempotentRequest.objects.filter(workspace_id=person.home).exclude(status=410):
         try:
             text = decrypt(bytes(row.body).decode()) if row.body else ""
         except CannotDecrypt:

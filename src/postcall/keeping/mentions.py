@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
+from postcall.api.answers import first_id
 from postcall.keeping.spellings import Spellings
 
 # What operators wrote themselves, and what names our own numbers; a number in it is the operator's to change.
@@ -59,8 +61,8 @@ def searched_columns() -> list[Column]:
         cursor.execute(
             """
             SELECT c.table_name, c.column_name, c.data_type, c.character_maximum_length,
-                   coalesce((SELECT parent.relname FROM pg_inherits i JOIN pg_class parent ON parent.oid = i.inhparent
-                             WHERE i.inhrelid = t.oid), c.table_name)
+                   coalesce((SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = t.oid),
+                            c.table_name)
             FROM information_schema.columns c
             JOIN pg_class t ON t.relname = c.table_name AND t.relnamespace = current_schema()::regnamespace
             WHERE c.table_schema = current_schema() AND t.relkind = 'r' AND c.data_type = ANY(%s)
@@ -73,28 +75,34 @@ def searched_columns() -> list[Column]:
         return [Column(*row[:4]) for row in cursor.fetchall() if row[4] not in CONFIGURATION]
 
 
-def take_out_mentions(spellings: Spellings, workspace_id: UUID | None) -> int:
+def take_out_mentions(spellings: Spellings, workspace_id: UUID | None, until: datetime) -> int:
     """Puts ERASED in the number's place in one workspace's rows, or in all rows; returns in how many values.
 
-    Each column is a transaction of its own: nobody waits long for a row.
+    Rows whose id says that they were made after `until` are left alone. Each column is a transaction of its own:
+    nobody waits long for a row.
     """
-    ours = _tables_with_workspace()
+    ours, told = _tables_with("workspace_id"), _tables_with("id")
     found = 0
     for column in searched_columns():
-        if workspace_id is None or column.table in ours:
-            found += _take_out(column, spellings, workspace_id)
+        if workspace_id is not None and column.table not in ours:
+            continue
+        where: dict[str, Any] = {}
+        if workspace_id is not None:
+            where["workspace_id = %s"] = workspace_id
+        if column.table in told:
+            where["id < %s"] = first_id(until)
+        found += _take_out(column, spellings, where)
     return found
 
 
 @transaction.atomic
-def _take_out(column: Column, spellings: Spellings, workspace_id: UUID | None) -> int:
-    where, values = f"{column.as_text} ~ %s", [spellings.pattern]
-    if workspace_id is not None:
-        where, values = f"workspace_id = %s AND {where}", [str(workspace_id), spellings.pattern]
+def _take_out(column: Column, spellings: Spellings, where: dict[str, Any]) -> int:
+    conditions = " AND ".join([*where, f"{column.as_text} ~ %s"])
+    values = [*where.values(), spellings.pattern]
     with connection.cursor() as cursor:
         # The database's own names of our tables, and a row's place, which it keeps while it is locked.
         cursor.execute(
-            f'SELECT ctid::text, "{column.name}" FROM "{column.table}" WHERE {where} FOR UPDATE',  # noqa: S608
+            f'SELECT ctid::text, "{column.name}" FROM "{column.table}" WHERE {conditions} FOR UPDATE',  # noqa: S608
             values,
         )
         rows = cursor.fetchall()
@@ -115,10 +123,12 @@ def _without(column: Column, value: Any, spellings: Spellings) -> Any:
     return cleared[: column.longest] if isinstance(cleared, str) and column.longest else cleared
 
 
-def _tables_with_workspace() -> set[str]:
+def _tables_with(column: str) -> set[str]:
+    """Tables that have such a column of UUIDs."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT table_name FROM information_schema.columns"
-            " WHERE table_schema = current_schema() AND column_name = 'workspace_id'"
+            " WHERE table_schema = current_schema() AND column_name = %s AND data_type = 'uuid'",
+            [column],
         )
         return {row[0] for row in cursor.fetchall()}

@@ -38,8 +38,9 @@ class Erasure(Due):
 class Redaction(Due):
     """One text that Twilio still has to forget. Due: until Twilio has.
 
-    `account` is the one that the text was sent by. Without `sid` it is not known whether the text was ever sent:
-    then `number` and `body` say what to look for in Twilio's list, and are emptied with it.
+    `account` is the one that the text was sent by. Without `sid` it has to be looked for in Twilio's list first:
+    `number` and `body` name a text of which it is not known whether it was sent, `number` alone what its owner
+    texted to us. Both are emptied in the end.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

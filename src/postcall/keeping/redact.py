@@ -8,13 +8,14 @@ from typing import Final
 import structlog
 from django.db import transaction
 
+from postcall.agents.models import Agent
 from postcall.keeping import erase
 from postcall.keeping.models import Erasure, Redaction
 from postcall.messages import twilio_client
 from postcall.messages.accounts import proven_alike
-from postcall.messages.models import Account, Attempt
+from postcall.messages.models import Account, Attempt, Message
 from postcall.messages.track import TRIAL_PREFIX
-from postcall.messages.twilio_client import Unread
+from postcall.messages.twilio_client import Listing, Unread
 from postcall.pace import paced, paced_delta
 from postcall.work import clock
 from postcall.work.leases import MAX_STARTS, LostLease, settle, take
@@ -58,6 +59,12 @@ def _redact_one() -> bool:
     return bool(rows)
 
 
+def forget_some(erasure: Erasure) -> bool:
+    """Has Twilio forget what is due; False when nothing of this erasure is due now, or somebody else is at it."""
+    mine = erasure.redactions.filter(due_at__lte=clock.now())
+    return mine.exists() and _redact_one()
+
+
 def redact(row: Redaction) -> bool:
     """Has Twilio forget one text; says whether that is done. Else it is due again, and says why. Raises LostLease.
 
@@ -89,18 +96,13 @@ def _forget(row: Redaction, account: Account) -> Unread | None:
 
 
 def _find(row: Redaction, account: Account) -> Unread | None:
-    """Looks for a text of which it is not known whether it was sent; what may be it becomes rows of their own."""
-    listing = twilio_client.list_to(account, row.number)
+    """Looks in Twilio's list for what the row describes; what is found becomes rows of their own."""
+    ask = twilio_client.list_to if row.body else twilio_client.list_from
+    listing = ask(account, row.number)
     if isinstance(listing, Unread):
         return listing
-    sids = [
-        message.sid
-        for message in listing.messages
-        if message.direction == "outbound-api"
-        and message.body.removeprefix(TRIAL_PREFIX).strip() == row.body.strip()
-        and (message.created_at is None or message.created_at >= row.since - SLACK)
-    ]
-    owned = Attempt.objects.filter(account_sid=row.account.account_sid, sid__in=sids).values_list("sid", flat=True)
+    seen = _sent_perhaps(row, listing) if row.body else _texted_to_us(row, listing)
+    owned = Attempt.objects.filter(account_sid=row.account.account_sid, sid__in=seen).values_list("sid", flat=True)
     with transaction.atomic():
         found = [
             Redaction(
@@ -111,10 +113,31 @@ def _find(row: Redaction, account: Account) -> Unread | None:
                 since=row.since,
                 due_at=clock.now(),
             )
-            for sid in set(sids) - set(owned)
+            for sid in seen - set(owned)
         ]
         Redaction.objects.bulk_create(found, ignore_conflicts=True)
     return None
+
+
+def _sent_perhaps(row: Redaction, listing: Listing) -> set[str]:
+    return {
+        message.sid
+        for message in listing.messages
+        if message.direction == "outbound-api"
+        and message.body.removeprefix(TRIAL_PREFIX).strip() == row.body.strip()
+        and (message.created_at is None or message.created_at >= row.since - SLACK)
+    }
+
+
+def _texted_to_us(row: Redaction, listing: Listing) -> set[str]:
+    """What came to a number that this workspace sends from; others of the account are somebody else's business."""
+    ours = {row.account.from_number}
+    for senders in (
+        Agent.objects.filter(workspace=row.workspace_id),
+        Message.objects.filter(workspace=row.workspace_id),
+    ):
+        ours.update(senders.values_list("from_number", flat=True).distinct())
+    return {message.sid for message in listing.messages if message.direction == "inbound" and message.to in ours}
 
 
 def _later(row: Redaction, unread: Unread) -> None:

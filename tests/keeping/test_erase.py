@@ -1,0 +1,322 @@
+"""A person is forgotten: nothing of theirs is left in any column, nor at Twilio, and nothing is sent them again."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from django.db import connection
+
+from postcall.actions.models import Attachment
+from postcall.agents.models import Agent
+from postcall.api.models import IdempotentRequest
+from postcall.calls.models import Call, RawPayload
+from postcall.followups.models import FollowUp, OptOut, Reason
+from postcall.followups.optouts import active_opt_out, hashed, opt_in, opt_out
+from postcall.keeping import erase
+from postcall.keeping.models import Erasure, Redaction
+from postcall.keeping.redact import forget_what_is_due
+from postcall.messages.models import Attempt, DeliveryEvent, Message, StrayCallback
+from postcall.sandbox.running import Sandbox
+from postcall.work import clock
+from postcall.workspaces.encryption import encrypt
+from postcall.workspaces.models import Workspace
+
+from .clinic import ANN, BEN, OURS, Clinic
+
+pytestmark = pytest.mark.django_db
+SPELT = (ANN, "14155550132", "4155550132", "(415) 555-0132", "+1 415-555-0132", "415.555.0132", "1 415 555 0132")
+
+
+def everything_stored() -> str:
+    """Every text, JSON, byte and array column of every table, also of those that are added later."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name, column_name, data_type FROM information_schema.columns"
+            " JOIN information_schema.tables USING (table_schema, table_name) WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'"
+            " AND data_type IN ('text', 'character varying', 'character', 'json', 'jsonb', 'bytea', 'ARRAY',"
+            " 'tsvector', 'USER-DEFINED', 'inet', 'name')"
+        )
+        stored = []
+        for table, column, kind in cursor.fetchall():
+            value = f"encode(\"{column}\", 'escape')" if kind == "bytea" else f'"{column}"::text'
+            cursor.execute(f'SELECT {value} FROM "{table}" WHERE "{column}" IS NOT NULL')
+            stored += [f"{table}.{column}: {row[0]}" for row in cursor.fetchall()]
+    return "\n".join(stored)
+
+
+def forget(number: str = ANN, workspace: Workspace | None = None) -> Erasure:
+    erasure = erase.begin(number, workspace)
+    erase.work(erasure)
+    forget_what_is_due(60)
+    erasure.refresh_from_db()
+    return erasure
+
+
+def left_of_ann(stored: str) -> list[str]:
+    """The lines that show her number in any spelling, her name or her words."""
+    shown = re.compile("|".join([*map(re.escape, SPELT), "Annabel", "knee hurts", "Tuesday 4"]))
+    return [line for line in stored.splitlines() if shown.search(line)]
+
+
+def number_in(stored: str) -> list[str]:
+    return [line for line in stored.splitlines() if any(spelt in line for spelt in SPELT)]
+
+
+def test_it_leaves_nothing_of_a_person_in_any_column(clinic: Clinic, sandbox: Sandbox) -> None:
+    message = clinic.texted()
+    follow_up = message.follow_up
+    FollowUp.objects.filter(pk=follow_up.pk).update(
+        verdict={
+            "reason": "Annabel agreed",
+            "evidence": [{"turn": 2, "quote": "my knee hurts"}],
+            "judge": "offline",
+        },
+        detail=f"{ANN} must not be texted",
+    )
+    Attempt.objects.filter(message=message).update(error_message=f"The number {ANN} is not reachable")
+    DeliveryEvent.objects.filter(message=message).update(detail=f"frequency_cap: {ANN} was sent 5 texts")
+    StrayCallback.objects.create(account=clinic.account, attempt=message.attempts.get(), sid="SM1")
+    opt_out(clinic.workspace.pk, ANN, "said", quote="my knee hurts, no texts", call=follow_up.call)
+    clinic.call(external_id=f"call of {ANN}")
+    clinic.process()
+    sandbox.inbound(
+        account_sid=clinic.account.account_sid,
+        from_number=ANN,
+        to=OURS,
+        body="Annabel here",
+        url="http://127.0.0.1:9/",
+    )
+    body = encrypt(json.dumps({"headers": {}, "body": json.dumps({"to": ANN})})).encode()
+    IdempotentRequest.objects.create(workspace=clinic.workspace, key="k", status=200, body=body)
+    assert left_of_ann(everything_stored())
+    erasure = forget()
+    assert left_of_ann(everything_stored()) == []
+    assert erasure.done_at is not None
+    assert IdempotentRequest.objects.get().status == 410
+    at_twilio = [(text.body, text.to, text.from_number) for text in sandbox.messages]
+    assert not left_of_ann(str(at_twilio))
+
+
+@pytest.mark.parametrize("spelt", SPELT)
+def test_it_takes_the_number_out_of_what_others_said(clinic: Clinic, spelt: str) -> None:
+    clinic.texted()
+    clinic.call(BEN, "Ben", transcript=[{"role": "customer", "text": f"Call my wife on {spelt}, please."}])
+    forget()
+    ben = Call.objects.get(customer_number=BEN)
+    assert ben.transcript[0]["text"] == "Call my wife on [erased], please."
+    assert number_in(everything_stored()) == []
+
+
+def test_it_leaves_everybody_else_alone(clinic: Clinic, sandbox: Sandbox) -> None:
+    clinic.texted()
+    ben = clinic.texted(BEN, "Ben")
+    before = [line for line in everything_stored().splitlines() if "Ben" in line or BEN in line]
+    forget()
+    assert [line for line in everything_stored().splitlines() if "Ben" in line or BEN in line] == before
+    assert sandbox.message(ben.sid).body == "Hi Ben, see you on Tuesday 4 March."
+
+
+def test_it_keeps_what_happened(clinic: Clinic) -> None:
+    message = clinic.texted()
+    forget()
+    message.refresh_from_db()
+    assert (message.status, message.body, message.to) == ("delivered", "", "")
+    follow_up = FollowUp.objects.get()
+    assert (follow_up.outcome, follow_up.body, follow_up.inputs, follow_up.recipient) == ("message", "", {}, "")
+    call = Call.objects.get()
+    assert (call.status, call.transcript, call.variables, call.customer_number) == ("done", [], {}, "")
+    assert call.forgotten_at is not None
+    assert not RawPayload.objects.exists()
+
+
+def test_it_does_not_take_the_person_back_by_a_report_that_comes_again(clinic: Clinic) -> None:
+    clinic.call(final=False, external_id="c-thin")
+    forget()
+    clinic.call(final=True, external_id="c-thin")
+    assert left_of_ann(everything_stored()) == []
+    assert Call.objects.get().transcript == []
+
+
+def test_it_never_texts_the_number_again_and_cannot_be_read(clinic: Clinic, sandbox: Sandbox) -> None:
+    clinic.texted()
+    forget()
+    opted = OptOut.objects.get()
+    assert opted.number.startswith("#")
+    assert opted.origin == OptOut.Origin.ERASED
+    clinic.call()
+    clinic.process()
+    clinic.send()
+    again = FollowUp.objects.latest("id")
+    assert (again.outcome, again.reason) == ("skipped", Reason.OPTED_OUT)
+    assert len(sandbox.messages) == 1
+
+
+def test_it_refuses_in_the_claim_what_was_decided_before(clinic: Clinic, sandbox: Sandbox) -> None:
+    clinic.call()
+    clinic.process()
+    OptOut.objects.create(workspace=clinic.workspace, number=hashed(clinic.workspace.pk, ANN), origin="erased")
+    clinic.send()
+    assert FollowUp.objects.get().reason == Reason.OPTED_OUT
+    assert sandbox.messages == []
+
+
+def test_it_hashes_the_same_number_differently_in_each_workspace(clinic: Clinic, sandbox: Sandbox) -> None:
+    other = Clinic("Southgate Clinic", sandbox)
+    for tenant in (clinic, other):
+        tenant.texted()
+    forget()
+    assert len(set(OptOut.objects.values_list("number", flat=True))) == 2
+
+
+def test_it_keeps_how_a_person_opted_out_and_lets_them_come_back(clinic: Clinic) -> None:
+    opt_out(clinic.workspace.pk, ANN, "stop", quote="STOP, Annabel")
+    forget()
+    known = active_opt_out(clinic.workspace.pk, ANN)
+    assert known is not None
+    assert (known.origin, known.quote) == ("stop", "")
+    assert opt_out(clinic.workspace.pk, ANN, "stop") == (known, False)
+    assert OptOut.objects.count() == 1
+    assert opt_in(clinic.workspace.pk, ANN, "stop", only_origins=("stop", "twilio"))
+    assert active_opt_out(clinic.workspace.pk, ANN) is None
+
+
+def test_it_keeps_opt_outs_through_a_change_of_the_secret_key(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.conf import settings
+
+    from postcall.followups import optouts
+    from postcall.followups.models import NumberKey
+    from postcall.workspaces import encryption
+
+    forget(workspace=clinic.workspace)
+    monkeypatch.setattr(settings, "SECRET_KEY_FALLBACKS", [settings.SECRET_KEY])
+    monkeypatch.setattr(settings, "SECRET_KEY", "another key of the tests 0123456789")
+    encryption._fernet.cache_clear()
+    key = NumberKey.objects.get()
+    key.save()  # as `postcall rekey` does
+    monkeypatch.setattr(settings, "SECRET_KEY_FALLBACKS", [])
+    encryption._fernet.cache_clear()
+    monkeypatch.setattr(optouts, "_key", None)
+    assert active_opt_out(clinic.workspace.pk, ANN) is not None
+    monkeypatch.undo()
+    encryption._fernet.cache_clear()
+
+
+def test_it_stops_what_waits_to_be_sent(clinic: Clinic, sandbox: Sandbox) -> None:
+    clinic.call()
+    clinic.process()
+    taken = Message.objects.get()
+    forget()
+    clinic.everything_is_due()
+    clinic.send()
+    taken.refresh_from_db()
+    assert (taken.status, taken.due_at, sandbox.messages) == ("canceled", None, [])
+    assert FollowUp.objects.get().reason == Reason.REDACTED
+
+
+def test_it_lets_a_text_on_its_way_end_first_and_then_completes_by_itself(clinic: Clinic, sandbox: Sandbox) -> None:
+    clinic.call()
+    clinic.process()
+    sandbox.fail_next("cut_after")
+    clinic.send()
+    assert Message.objects.get().status == "unconfirmed"
+    erasure = erase.begin(ANN, None)
+    assert erase.work(erasure) == 1
+    assert Message.objects.get().to == ANN
+    assert Call.objects.get().transcript == []
+    assert not left_of_ann(everything_stored().replace(Message.objects.get().body, "").replace(ANN, ""))
+    clinic.everything_is_due()
+    clinic.track()
+    sandbox.push(sandbox.messages[0].sid, "delivered")
+    clinic.everything_is_due()
+    clinic.track()
+    clinic.everything_is_due()
+    forget_what_is_due(60)
+    assert left_of_ann(everything_stored()) == []
+    assert not left_of_ann(str([(text.body, text.to) for text in sandbox.messages]))
+
+
+def test_it_finds_at_twilio_what_nobody_knew_to_be_sent(clinic: Clinic, sandbox: Sandbox) -> None:
+    clinic.call()
+    clinic.process()
+    sandbox.fail_next("cut_after")
+    clinic.send()
+    Attempt.objects.update(open=False, due_at=None)  # given up, and left to the operator
+    sandbox.push(sandbox.messages[0].sid, "delivered")
+    forget()
+    assert not left_of_ann(str([(text.body, text.to) for text in sandbox.messages]))
+    assert left_of_ann(everything_stored()) == []
+
+
+def test_it_asks_twilio_again_until_it_has_forgotten(clinic: Clinic, sandbox: Sandbox) -> None:
+    message = clinic.texted(status="sent")
+    with sandbox_down(sandbox):
+        forget()
+    left = Redaction.objects.get(sid=message.sid)
+    assert left.done_at is None
+    assert left.failures == 1
+    assert left.last_error
+    assert sandbox.message(message.sid).body
+    clinic.everything_is_due()
+    forget_what_is_due(60)
+    left.refresh_from_db()
+    assert left.done_at is not None
+    assert sandbox.message(message.sid).deleted
+
+
+class sandbox_down:
+    """Twilio does not answer."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.patch = pytest.MonkeyPatch()
+
+    def __enter__(self) -> None:
+        self.patch.setenv("POSTCALL_SANDBOX_URL", "http://127.0.0.1:9")
+
+    def __exit__(self, *_: object) -> None:
+        self.patch.undo()
+
+
+def test_it_stays_in_one_workspace_when_told_so(clinic: Clinic, sandbox: Sandbox) -> None:
+    other = Clinic("Southgate Clinic", sandbox)
+    for tenant in (clinic, other):
+        tenant.texted()
+    forget(workspace=clinic.workspace)
+    assert Call.objects.get(workspace=clinic.workspace).transcript == []
+    assert Call.objects.get(workspace=other.workspace).customer_number == ANN
+    assert not OptOut.objects.filter(workspace=other.workspace).exists()
+
+
+def test_it_switches_off_an_attachment_that_texted_the_number(clinic: Clinic) -> None:
+    Attachment.objects.update(recipient_override=ANN)
+    clinic.texted(BEN, "Ben")
+    forget()
+    attachment = Attachment.objects.get()
+    assert (attachment.mode, attachment.recipient_override) == ("off", "")
+    assert number_in(everything_stored()) == []
+
+
+def test_it_refuses_a_number_that_texts_are_sent_from(clinic: Clinic) -> None:
+    Agent.objects.update(from_number="+14155550100")
+    for number in (OURS, "+14155550100"):
+        with pytest.raises(erase.OwnNumber):
+            erase.begin(number, None)
+
+
+def test_it_changes_nothing_when_it_only_looks(clinic: Clinic) -> None:
+    clinic.texted()
+    before = everything_stored()
+    found = erase.look_for(ANN, None)
+    assert (found.calls, found.follow_ups, found.messages, found.at_twilio) == (1, 1, 1, 1)
+    assert everything_stored() == before
+
+
+def test_it_leaves_a_call_that_came_after_the_wish(clinic: Clinic) -> None:
+    erasure = erase.begin(ANN, clinic.workspace)
+    late = clinic.call()
+    Call.objects.filter(pk=late.pk).update(received_at=clock.now())
+    erase.work(erasure)
+    assert Call.objects.get().customer_number == ANN
