@@ -61,6 +61,8 @@ def claim(message: Message) -> Attempt | None:
     if now.workspace.max_messages_per_day is not None:
         _lock_budget(held.workspace_id)
         now = _look(held)
+    if now.restored and _comes_first(held, now.account_id):
+        return None
     if _let_go(held, now):
         return None
     assert now.account_id is not None
@@ -69,6 +71,12 @@ def claim(message: Message) -> Attempt | None:
         put_off(held, now.time + timedelta(seconds=TWIN_WAIT_S * random.uniform(0.8, 1.2)))  # noqa: S311  # jitter
         return None
     return attempt
+
+
+def _comes_first(message: Message, account_id: UUID | None) -> bool:
+    from postcall.messages import restored  # it stands on this module, and hardly any database was ever restored
+
+    return restored.comes_first(message, account_id)
 
 
 def _held(message: Message) -> Message:
@@ -98,6 +106,7 @@ class _Now:
     timezone: str
     account_id: UUID | None
     paused: bool
+    restored: bool
 
 
 _RULES: Final = ("id", "window_start", "window_end", "max_per_number_per_day", "max_messages_per_day", "countries")
@@ -112,7 +121,8 @@ def _look(message: Message) -> _Now:
             SELECT {_FACTS}, {rules}, f.outcome = 'held',
                    CASE WHEN a.deleted_at IS NULL AND agent.deleted_at IS NULL AND action.deleted_at IS NULL
                         THEN a.mode ELSE 'off' END,
-                   r.urgency, agent.timezone, s.account_id, s.paused_at IS NOT NULL
+                   r.urgency, agent.timezone, s.account_id, s.paused_at IS NOT NULL,
+                   EXISTS (SELECT FROM restoration)
             FROM follow_up f
             JOIN workspace w ON w.id = f.workspace_id
             JOIN attachment a ON a.id = f.attachment_id
