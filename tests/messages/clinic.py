@@ -12,7 +12,9 @@ from postcall.actions.models import Action, Attachment, Revision
 from postcall.agents.models import Agent
 from postcall.calls.models import Call
 from postcall.config import config
+from postcall.followups.handing import Sender
 from postcall.followups.models import FollowUp
+from postcall.messages import twilio_client
 from postcall.messages.accounts import use_sandbox
 from postcall.messages.callbacks import receive_status
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message
@@ -94,6 +96,20 @@ class Clinic:
 
     def retries_come_due(self) -> None:
         Message.objects.filter(due_at__isnull=False).update(due_at=timezone.now() - timedelta(milliseconds=1))
+
+    def text_by_hand(self, body: str, to: str = ANN) -> str:
+        """Something else sends a text by the same account; returns its SID."""
+        outcome = twilio_client.create(
+            self.account,
+            to=to,
+            sender=Sender(from_number="+15005550006"),
+            body=body,
+            status_callback=None,
+            valid_for_s=60,
+            may_begin=lambda: True,
+        )
+        assert isinstance(outcome, twilio_client.Accepted)
+        return outcome.message.sid
 
     def call_back(self, attempt: Attempt, sid: str, status: str, **fields: str) -> None:
         """Twilio's signed callback for the attempt."""

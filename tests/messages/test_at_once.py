@@ -17,10 +17,11 @@ from postcall.messages.claim import claim
 from postcall.messages.models import Attempt, DeliveryEvent, Message
 from postcall.messages.operator import NotPossible, resend
 from postcall.messages.send import Fence, hand_to_twilio, record
+from postcall.messages.signatures import UnknownAddress
 from postcall.work.leases import take
 
 from .clinic import ANN, BEN, BODY, LEASE, Clinic, events
-from .together import at_once, wait_until, waiting_for_locks
+from .together import Running, at_once, held, wait_until, waiting_for_locks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -129,6 +130,17 @@ def test_callbacks_at_the_same_instant_end_in_the_last_status(clinic: Clinic) ->
     assert raised == []
     assert message.status == "delivered"
     assert DeliveryEvent.objects.filter(origin="twilio").count() == len(statuses)
+
+
+def test_an_attempt_that_is_erased_meanwhile_has_no_address_any_more(clinic: Clinic) -> None:
+    message = clinic.message()
+    clinic.send()
+    attempt = message.attempts.get()
+    with held(message):
+        callback = Running(lambda: clinic.call_back(attempt, attempt.sid, "delivered"))
+        wait_until(waiting_for_locks)
+        attempt.delete()
+    assert isinstance(callback.join(), UnknownAddress)
 
 
 @pytest.mark.parametrize("fault", [None, "error_500_after", "cut_after", "double_callback", "reorder_callbacks"])

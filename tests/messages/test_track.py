@@ -332,6 +332,15 @@ def test_a_trial_accounts_prefix_is_not_another_body(clinic: Clinic) -> None:
     assert message.sid == sid
 
 
+def test_a_trial_accounts_prefix_hides_no_text_that_is_awaited(clinic: Clinic) -> None:
+    message = ambiguous(clinic, "error_500_before")
+    ambiguous(clinic, "error_500_before", "Another text")
+    clinic.text_by_hand("Sent from your Twilio trial account - Another text")
+    (attempt,) = (a for a in take(Attempt, 2, LEASE) if a.message_id == message.pk)
+    track(attempt)
+    assert message.attempts.get().candidates == []
+
+
 def test_a_text_of_long_before_is_not_this_one(clinic: Clinic) -> None:
     elsewhere(clinic, BODY)
     message = ambiguous(clinic, "error_500_before")

@@ -23,6 +23,7 @@ from postcall.messages.status import (
 )
 from postcall.messages.twilio_client import is_sid
 from postcall.numbers import e164
+from postcall.work.leases import LostLease
 from postcall.work.rows import find
 
 log = structlog.get_logger("postcall.messages")
@@ -45,7 +46,7 @@ def receive_status(token: str, path: str, pairs: Iterable[tuple[str, str]], head
     params = Params(pairs)
     verify(attempt.account, path, params, headers)
     news = _news(params)
-    if not is_sid(news.sid) or not news.provider_status:
+    if not is_sid(news.sid) or not news.provider_status or _is_anothers(attempt, news):
         _stray(attempt, news)
         return
     if attempt.sid == news.sid and not attempt.provisional and has_nothing_new(attempt, news):
@@ -59,7 +60,15 @@ def receive_status(token: str, path: str, pairs: Iterable[tuple[str, str]], head
         return
     if news.provider_status in ("failed", "undelivered") and not has_nothing_new(attempt, news):
         heed_error(attempt, news.error_code)
-    _take_in(attempt, news)
+    try:
+        _take_in(attempt, news)
+    except LostLease:
+        raise UnknownAddress("the attempt that had this address is gone") from None
+
+
+def _is_anothers(attempt: Attempt, news: News) -> bool:
+    """Whether the attempt was told another SID than the one that the news is about."""
+    return bool(attempt.sid) and attempt.sid != news.sid and not attempt.provisional
 
 
 def _news(params: Params) -> News:
@@ -83,7 +92,7 @@ def _take_in(attempt: Attempt, news: News) -> None:
     @transaction.atomic
     def told() -> bool:
         locked = lock(attempt.pk)
-        if locked.sid and locked.sid != news.sid and not locked.provisional:
+        if _is_anothers(locked, news):
             return False
         hear(locked, news)
         return True

@@ -19,12 +19,12 @@ from postcall.messages.claim import FENCE_S, LEASE_MARGIN_S, claim, hold, put_of
 from postcall.messages.errors import explain, is_http_status, stops_sending
 from postcall.messages.models import Attempt, DeliveryEvent, Message, SendingAccount
 from postcall.messages.status import (
-    FINAL,
     Contradiction,
     News,
     hear,
     heed_error,
     leave_to_operator,
+    left_before,
     lock,
     next_poll,
     note,
@@ -158,7 +158,7 @@ def _told_already(attempt: Attempt) -> bool:
     """
     if not attempt.sid:
         return False
-    write(attempt, lease_until=None, starts=0, due_at=None if attempt.status in FINAL else next_poll(attempt, 0))
+    write(attempt, lease_until=None, starts=0, due_at=next_poll(attempt, 0))
     return True
 
 
@@ -192,7 +192,7 @@ def _not_sent(attempt: Attempt, code: int | None, why: str, *, retry_after_s: fl
         status=Message.Status.QUEUED,
         send_tries=message.send_tries + 1,
         next_by=locked.by,
-        sent_at=None,
+        sent_at=left_before(locked),
     )
 
 
@@ -210,7 +210,7 @@ def _failed(attempt: Attempt, outcome: Refused) -> None:
         return
     message, code = locked.message, outcome.code
     _close(locked, code, outcome.message)
-    told = {"error_code": code, "error_message": outcome.message, "sent_at": None, "send_tries": 0}
+    told = {"error_code": code, "error_message": outcome.message, "sent_at": left_before(locked), "send_tries": 0}
     text = explain(code, outcome.message)
     if stops_sending(code, accounts_sender=message.sends_as_account):
         write(message, next_by=locked.by, **told)

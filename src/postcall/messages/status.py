@@ -49,17 +49,22 @@ OURS: Final[dict[str, str]] = {
     "failed": S.FAILED,
     "canceled": S.CANCELED,
 }
+# How far along each is, no two alike: so everybody ends at the same status, whatever the order of what they heard.
+# Of last words that contradict each other the one counts that says more of how far the text came.
 _RANK: Final[dict[str, int]] = {
     S.ACCEPTED: 1,
     S.SENT: 2,
-    S.DELIVERED: 3,
-    S.UNDELIVERED: 3,
-    S.FAILED: 3,
     S.CANCELED: 3,
+    S.FAILED: 4,
+    S.UNDELIVERED: 5,
+    S.DELIVERED: 6,
 }
 FINAL: Final = frozenset({S.DELIVERED, S.UNDELIVERED, S.FAILED, S.CANCELED})
 # Of these Twilio is not known to have the message (any more): whatever is heard counts.
 _UNHEARD: Final = frozenset({S.SENDING, S.UNCONFIRMED, S.REFUSED, S.ABSENT})
+_NOT_THERE: Final = frozenset({S.UNDELIVERED, S.FAILED, S.CANCELED})
+# Of these surely nothing has left.
+_NEVER_LEFT: Final = frozenset({S.SENDING, S.REFUSED, S.ABSENT})
 
 POLLS: Final = tuple(paced_delta(minutes=m) for m in (1, 10, 60, 360, 1440))
 # Where Twilio cannot call us back, polling is all there is.
@@ -103,6 +108,10 @@ class Contradiction(Exception):
     """Two attempts were each told, not guessed, that the same SID is theirs."""
 
 
+# How often something is begun again that another transaction got in the way of.
+_TRIES: Final = 5
+
+
 def lock(attempt_id: UUID, generation: int | None = None) -> Attempt:
     """The attempt as it is now, locked together with its message until the transaction ends.
 
@@ -122,6 +131,20 @@ def lock(attempt_id: UUID, generation: int | None = None) -> Attempt:
 def is_latest(attempt: Attempt) -> bool:
     """Whether the message speaks of this attempt."""
     return attempt.number == attempt.message.attempts_made
+
+
+def nothing_else_is_planned(attempt: Attempt) -> bool:
+    """Whether what becomes of the message is this locked attempt's to say: it is the latest, and nobody has asked
+    for another since."""
+    return is_latest(attempt) and attempt.message.due_at is None
+
+
+def left_before(attempt: Attempt) -> datetime | None:
+    """When an earlier attempt of the message left, or may have left; None: none did."""
+    if attempt.number == 1:
+        return None
+    earlier = Attempt.objects.filter(message=attempt.message_id, number__lt=attempt.number)
+    return earlier.exclude(status__in=_NEVER_LEFT).order_by("-number").values_list("started_at", flat=True).first()
 
 
 def note(
@@ -190,11 +213,16 @@ def hear(attempt: Attempt, news: News, *, provisional: bool = False, keep: bool 
         news.origin,
         provider_status=news.provider_status,
         error_code=news.error_code,
-        detail=news.detail or (_DOUBLED if risen and not is_latest(attempt) else ""),
+        detail=news.detail or (_DOUBLED if _doubles(attempt, risen=risen, moves=moves) else ""),
     )
 
 
 _DOUBLED: Final = "This earlier attempt reached Twilio after all: the recipient may get the text twice."
+
+
+def _doubles(attempt: Attempt, *, risen: bool, moves: bool) -> bool:
+    """Whether this news says that a text which was sent again had been sent, or had arrived, all the same."""
+    return not is_latest(attempt) and (risen or (moves and attempt.status == S.DELIVERED))
 
 
 def _moved(attempt: Attempt, status: str, news: News) -> dict[str, Any]:
@@ -212,6 +240,10 @@ def _mirror(attempt: Attempt, news: News, moves: bool) -> None:
     """The message says what its latest attempt says."""
     message = attempt.message
     fields: dict[str, Any] = {}
+    asked_for = message.due_at is not None and message.next_by == DeliveryEvent.Origin.OPERATOR
+    if asked_for and attempt.status in _NOT_THERE:
+        # An operator has asked for another attempt since, and this one did not arrive: that one goes ahead.
+        moves = False
     if moves:
         fields = {
             "status": attempt.status,
@@ -233,6 +265,11 @@ def _mirror(attempt: Attempt, news: News, moves: bool) -> None:
         fields["from_number"] = news.from_number
     if fields:
         write(message, **fields)
+    if moves and asked_for:
+        note(message, attempt.status, DeliveryEvent.Origin.POSTCALL, detail=_WITHDRAWN)
+
+
+_WITHDRAWN: Final = "Sending it again was withdrawn: the attempt before reached Twilio after all."
 
 
 def has_nothing_new(attempt: Attempt, news: News) -> bool:
@@ -271,7 +308,7 @@ def unconfirm(attempt: Attempt, detail: str, *, error_code: int | None = None) -
     """A locked attempt may or may not have been sent: Twilio's list is to say so.
 
     Where an identical text to the same number is being found out about already, the list could not tell the
-    two apart: this one is left to the operator.
+    two apart: this one is left to the operator. Raises IntegrityError when such a text begins this instant.
     """
     rival = (
         Attempt.objects.filter(
@@ -299,13 +336,6 @@ def unconfirm(attempt: Attempt, detail: str, *, error_code: int | None = None) -
         starts=0,
         due_at=clock.now() + timedelta(seconds=config().reconcile_after[0]) if opens else None,
     )
-    if is_latest(attempt):
-        write(
-            attempt.message,
-            status=Message.Status.UNCONFIRMED,
-            sid="",
-            sent_at=attempt.message.sent_at or attempt.started_at,
-        )
     note(
         attempt,
         S.UNCONFIRMED,
@@ -313,6 +343,20 @@ def unconfirm(attempt: Attempt, detail: str, *, error_code: int | None = None) -
         error_code=error_code,
         detail=detail,
     )
+    if not is_latest(attempt):
+        return
+    fields: dict[str, Any] = {"sid": "", "sent_at": attempt.message.sent_at or attempt.started_at}
+    if attempt.message.due_at is None:
+        fields |= {"status": Message.Status.UNCONFIRMED, "error_code": None, "error_message": ""}
+    write(attempt.message, **fields)
+    if rival and nothing_else_is_planned(attempt):
+        leave_to_operator(attempt.message, _TWIN)
+
+
+_TWIN: Final = (
+    "It is not known whether this text was sent, and an identical one to the same number is being asked about: "
+    "Twilio's list cannot tell the two apart. Look in Twilio's console before sending it again."
+)
 
 
 def with_proof(account: Account, sid: str, work: Callable[[], _Result]) -> _Result:
@@ -321,29 +365,43 @@ def with_proof(account: Account, sid: str, work: Callable[[], _Result]) -> _Resu
     An attempt that holds the SID provisionally is evicted first. Raises Contradiction when the other one was
     told the SID too.
     """
-    try:
-        return work()
-    except IntegrityError:
-        evict(account, sid)
-    try:
-        return work()
-    except IntegrityError as error:
-        raise Contradiction(sid) from error
+    for _ in range(_TRIES - 1):
+        try:
+            return work()
+        except IntegrityError:
+            # The SID is another attempt's. Between any two of these steps yet another one may find it in a list.
+            _make_way(account, sid)
+    return work()
+
+
+def _make_way(account: Account, sid: str) -> None:
+    for _ in range(_TRIES - 1):
+        try:
+            evict(account, sid)
+        except IntegrityError:
+            # An identical text began this instant, which the evicted attempt must not be found out about beside.
+            continue
+        return
+    evict(account, sid)
 
 
 @transaction.atomic
 def evict(account: Account, sid: str) -> None:
     """Takes a SID from the attempt that holds it provisionally, on the word of `account`.
 
-    Without effect on the attempts of somebody who has not the same auth token: what was verified by a token
-    proves nothing about an account of another one.
+    Raises Contradiction when it holds it for good: it was told the SID itself, or it is somebody's who has not the
+    same auth token, and what was verified by a token proves nothing about an account of another one. Raises
+    IntegrityError as `unconfirm` does.
     """
-    owner = Attempt.objects.filter(account_sid=account.account_sid, sid=sid, provisional=True).first()
-    if owner is None or not is_proven_alike(account, account_with(owner.account_id)):
+    owner = Attempt.objects.filter(account_sid=account.account_sid, sid=sid).first()
+    if owner is None:
         return
     attempt = lock(owner.pk)
-    if attempt.sid == sid and attempt.provisional:
-        unconfirm(attempt, "The message found in Twilio's list turned out to be another one's.")
+    if attempt.sid != sid:
+        return
+    if not attempt.provisional or not is_proven_alike(account, attempt.account):
+        raise Contradiction(sid)
+    unconfirm(attempt, "The message found in Twilio's list turned out to be another one's.")
 
 
 def heed_error(attempt: Attempt, code: int | None) -> None:

@@ -22,9 +22,11 @@ from postcall.messages.status import (
     heed_error,
     is_latest,
     leave_to_operator,
+    left_before,
     lock,
     next_poll,
     note,
+    nothing_else_is_planned,
     unconfirm,
 )
 from postcall.messages.twilio_client import Listing, RemoteMessage, Unread, is_sid
@@ -95,7 +97,7 @@ def _find_out(attempt: Attempt) -> None:
         with transaction.atomic():
             locked = lock(attempt.pk, attempt.generation)
             if locked.status != Attempt.Status.UNCONFIRMED or not locked.open:
-                _follow(locked, 0, due=locked.status not in FINAL)
+                _follow(locked, 0, due=bool(locked.sid))
             elif isinstance(listing, Unread):
                 _ask_again(locked, listing)
             else:
@@ -149,7 +151,9 @@ def _look(attempt: Attempt, listing: Listing) -> _Seen:
         if message.sid not in claimed and _same_text(message.body, attempt.message.body)
     ]
     awaited = _awaited(attempt)
-    others = {message.sid for message in unowned if message not in ours and digest(message.body) not in awaited}
+    others = {
+        message.sid for message in unowned if message not in ours and digest(_plain(message.body)) not in awaited
+    }
     return _Seen(ours[0] if ours else None, frozenset(others | (set(attempt.candidates) - owned)))
 
 
@@ -189,7 +193,11 @@ def _awaited(attempt: Attempt) -> set[str]:
 
 
 def _same_text(theirs: str, ours: str) -> bool:
-    return theirs.removeprefix(TRIAL_PREFIX).strip() == ours.strip()
+    return _plain(theirs).strip() == ours.strip()
+
+
+def _plain(theirs: str) -> str:
+    return theirs.removeprefix(TRIAL_PREFIX)
 
 
 def _conclude(attempt: Attempt, listing: Listing, seen: _Seen) -> None:
@@ -252,7 +260,7 @@ def _give_up(attempt: Attempt, detail: str) -> None:
     """Leaves an unconfirmed attempt to the operator; a callback may still prove it."""
     write(attempt, open=False, due_at=None, lease_until=None, starts=0, ended_at=clock.now(), error_message=detail)
     note(attempt, Attempt.Status.UNCONFIRMED, DeliveryEvent.Origin.POSTCALL, detail=detail)
-    if is_latest(attempt):
+    if nothing_else_is_planned(attempt):
         leave_to_operator(attempt.message, detail)
 
 
@@ -266,21 +274,21 @@ def _absent(attempt: Attempt) -> None:
         DeliveryEvent.Origin.POSTCALL,
         detail="Twilio's lists show that it was not sent.",
     )
-    if not is_latest(attempt):
+    if not nothing_else_is_planned(attempt):
         return
     message = attempt.message
     if _times_absent(message) >= MOST_ABSENT:
         words = f"It was tried {MOST_ABSENT} times, and Twilio's lists show none of them."
         leave_to_operator(message, words)
-        _never_left(message, Message.Status.FAILED, words)
+        _never_left(attempt, Message.Status.FAILED, words)
     elif attempt.workspace.unconfirmed == Workspace.WhenUnconfirmed.HOLD:
         words = "Twilio's lists show no such text, and this workspace sends nothing again by itself."
         leave_to_operator(message, words)
-        _never_left(message, Message.Status.UNCONFIRMED, words)
+        _never_left(attempt, Message.Status.UNCONFIRMED, words)
     elif message.valid_until <= now:
-        _expire(message)
+        _expire(attempt)
     else:
-        put_off(message, now, status=Message.Status.QUEUED, next_by=attempt.by, sent_at=None)
+        put_off(message, now, status=Message.Status.QUEUED, next_by=attempt.by, sent_at=left_before(attempt))
         wake("messages")
 
 
@@ -288,17 +296,17 @@ def _times_absent(message: Message) -> int:
     return message.attempts.filter(status=Attempt.Status.ABSENT).count()
 
 
-def _never_left(message: Message, status: str, words: str) -> None:
-    put_off(message, None, status=status, error_message=words, sent_at=None)
-    note(message, status, DeliveryEvent.Origin.POSTCALL, detail=words)
+def _never_left(attempt: Attempt, status: str, words: str) -> None:
+    put_off(attempt.message, None, status=status, error_message=words, sent_at=left_before(attempt))
+    note(attempt.message, status, DeliveryEvent.Origin.POSTCALL, detail=words)
 
 
-def _expire(message: Message) -> None:
+def _expire(attempt: Attempt) -> None:
     words = "It was not sent, and its time to be sent was over."
-    FollowUp.objects.filter(pk=message.follow_up_id).update(
+    FollowUp.objects.filter(pk=attempt.message.follow_up_id).update(
         outcome=FollowUp.Outcome.SKIPPED, reason=Reason.EXPIRED, detail=words, updated_at=clock.now()
     )
-    _never_left(message, Message.Status.CANCELED, words)
+    _never_left(attempt, Message.Status.CANCELED, words)
 
 
 @transaction.atomic
