@@ -16,7 +16,7 @@ from postcall.calls.models import Call, RawPayload
 from postcall.followups.models import FollowUp
 from postcall.followups.snapshot import agent_as_it_is, snapshot_of
 from postcall.ids import new_id
-from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, SendingAccount
+from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, RefusedSender, SendingAccount
 from postcall.workspaces.models import Membership, User, Workspace
 
 PASSWORD = "a long password of the tests"
@@ -224,6 +224,14 @@ def _event(message: Message, status: str, seconds: int) -> None:
         provider_status="queued" if status == Message.Status.ACCEPTED else "",
         origin="twilio" if status in ("sent", "delivered", "failed", "undelivered") else "postcall",
         error_code=message.error_code if status in ("failed", "undelivered") else None,
+    )
+
+
+def a_pause(workspace: Workspace, code: int, sender: str = "") -> RefusedSender:
+    """Twilio has refused the sender, or the whole account, so often that it is left be."""
+    account = SendingAccount.objects.get(workspace=workspace).account
+    return RefusedSender.objects.create(
+        workspace=workspace, account=account, sender=sender, code=code, paused_at=timezone.now()
     )
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 import postcall.dashboard
-from postcall.messages.models import Account, Message, SendingAccount
+from postcall.messages.models import Account, Message
 from postcall.sources.models import Source
 from postcall.workspaces.models import Membership, User, Workspace
 
@@ -21,6 +21,7 @@ from .factories import (
     a_follow_up,
     a_member,
     a_message,
+    a_pause,
     a_workspace,
     an_action,
     an_agent,
@@ -99,7 +100,7 @@ def test_it_says_that_nothing_is_sent_without_an_account(client: Client) -> None
 
 
 def test_it_says_why_sending_is_paused(browser_client: Client, workspace: Workspace) -> None:
-    SendingAccount.objects.update(paused_at=timezone.now(), paused_code=20003)
+    a_pause(workspace, 20003)
     assert "Sending is paused" in shown(browser_client, workspace, "calls")
     assert "Enter the account SID and auth token again" in shown(browser_client, workspace, "sending")
 

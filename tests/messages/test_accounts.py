@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.utils import timezone
 
 from postcall.config import config
 from postcall.messages.accounts import (
@@ -11,8 +10,6 @@ from postcall.messages.accounts import (
     SecretMissing,
     account_of,
     ensure_shared_account,
-    pause,
-    sending_account,
     settle_default_account,
     use_own,
     use_sandbox,
@@ -142,29 +139,3 @@ def test_secrets_are_encrypted_at_rest(workspace: Workspace) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT auth_token FROM twilio_account")
         assert "in the clear" not in cursor.fetchone()[0]
-
-
-def test_saving_the_account_lifts_a_pause(workspace: Workspace) -> None:
-    sending = use_own(workspace, account_sid=OWN, auth_token="one")
-    sending.refresh_from_db()
-    pause(workspace.pk, sending.account_id, 20003, started_at=sending.updated_at)
-    paused = sending_account(workspace.pk)
-    assert paused is not None
-    assert paused.paused_code == 20003
-    use_own(workspace, account_sid=OWN, auth_token="two")
-    assert SendingAccount.objects.get().paused_at is None
-
-
-def test_a_failure_from_before_the_mend_does_not_pause_again(workspace: Workspace) -> None:
-    sending = use_own(workspace, account_sid=OWN, auth_token="one")
-    began = SendingAccount.objects.get().updated_at
-    use_own(workspace, account_sid=OWN, auth_token="one")
-    pause(workspace.pk, sending.account_id, 20003, started_at=began)
-    assert SendingAccount.objects.get().paused_at is None
-
-
-def test_a_failure_of_an_account_that_is_not_in_force_pauses_nothing(workspace: Workspace) -> None:
-    before = use_own(workspace, account_sid=OWN, auth_token="one")
-    use_own(workspace, account_sid=OWN, auth_token="two")
-    pause(workspace.pk, before.account_id, 20003, started_at=timezone.now())
-    assert SendingAccount.objects.get().paused_at is None

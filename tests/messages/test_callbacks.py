@@ -9,10 +9,9 @@ from postcall.followups.models import OptOut
 from postcall.messages.accounts import use_own
 from postcall.messages.callbacks import receive_status
 from postcall.messages.claim import claim
-from postcall.messages.models import Attempt, DeliveryEvent, Message, SendingAccount, StrayCallback
+from postcall.messages.models import Attempt, DeliveryEvent, Message, StrayCallback
 from postcall.messages.send import Fence, hand_to_twilio, record, send
 from postcall.messages.signatures import BadSignature, UnknownAddress
-from postcall.messages.track import track
 from postcall.messages.twilio_client import Ambiguous
 from postcall.work.leases import LostLease, take
 
@@ -80,12 +79,6 @@ def test_it_remembers_an_opt_out_that_a_callback_tells_of(clinic: Clinic) -> Non
     attempt = accepted(clinic)
     clinic.call_back(attempt, attempt.sid, "failed", ErrorCode="21610")
     assert OptOut.objects.get().number == ANN
-
-
-def test_it_pauses_a_sender_that_carriers_do_not_take(clinic: Clinic) -> None:
-    attempt = accepted(clinic)
-    clinic.call_back(attempt, attempt.sid, "undelivered", ErrorCode="30034")
-    assert SendingAccount.objects.get().paused_code == 30034
 
 
 def test_a_callback_may_come_before_our_own_response(clinic: Clinic) -> None:
@@ -304,38 +297,3 @@ def test_it_survives_a_signed_callback_that_makes_no_sense(clinic: Clinic, field
     attempt = accepted(clinic)
     clinic.call_back(attempt, attempt.sid, "sent", **fields)
     assert Message.objects.get().status in ("accepted", "sent")
-
-
-def test_it_heeds_no_error_of_another_message(clinic: Clinic) -> None:
-    attempt = accepted(clinic)
-    clinic.call_back(attempt, SID, "failed", ErrorCode="21610")
-    assert not OptOut.objects.exists()
-    assert StrayCallback.objects.count() == 1
-
-
-def test_a_text_whose_end_was_told_before_its_answer_is_asked_its_price(clinic: Clinic) -> None:
-    clinic.message()
-    attempt = claim(take(Message, 1, LEASE)[0])
-    assert attempt is not None
-    hand_to_twilio(attempt, Fence())
-    (sid,) = clinic.sids()
-    clinic.sandbox.push(sid, "delivered")
-    clinic.call_back(attempt, sid, "delivered")
-    record(attempt, Ambiguous("ReadTimeout"))
-    clinic.polls_come_due()
-    clinic.track()
-    assert Message.objects.get().price is not None
-
-
-def test_a_text_whose_end_was_told_while_the_list_was_read_is_asked_its_price(clinic: Clinic) -> None:
-    clinic.message()
-    clinic.sandbox.fail_next("error_500_after")
-    clinic.send()
-    (sid,) = clinic.sids()
-    clinic.sandbox.push(sid, "delivered")
-    (tracked,) = take(Attempt, 1, LEASE)
-    clinic.call_back(tracked, sid, "delivered")
-    track(tracked)
-    clinic.polls_come_due()
-    clinic.track()
-    assert Message.objects.get().price is not None

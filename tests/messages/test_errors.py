@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from postcall.messages.errors import TEXTS, Kind, explain, sent_nothing, stops_sending
+from postcall.messages.errors import (
+    TEXTS,
+    Kind,
+    concerns_account,
+    explain,
+    is_told_later,
+    sent_nothing,
+    stops_sending,
+)
 
 KINDS: dict[int, Kind] = {
     20003: "config",
@@ -131,4 +139,17 @@ def test_it_does_not_take_any_other_answer_for_a_refusal(status: int, code: int 
 @pytest.mark.parametrize("code", KINDS)
 def test_it_pauses_a_sender_for_configuration_alone(code: int) -> None:
     stops = KINDS[code] == "config" and code != 21608
-    assert stops_sending(code, accounts_sender=True) == stops
+    assert stops_sending(code) == stops
+
+
+@pytest.mark.parametrize("code", [401, 403, 404, 407, 20003, 20404, 30002])
+def test_it_knows_what_is_amiss_with_the_whole_account(code: int) -> None:
+    assert concerns_account(code)
+    assert stops_sending(code)
+
+
+@pytest.mark.parametrize("code", [21212, 21603, 21606, 21659, 21660, 21661, 21703, 21705, 30032, 30034])
+def test_it_knows_what_is_amiss_with_one_sender_alone(code: int) -> None:
+    assert not concerns_account(code)
+    assert stops_sending(code)
+    assert is_told_later(code) == (code >= 30000)

@@ -12,7 +12,7 @@ from postcall.followups.optouts import opt_out
 from postcall.messages import twilio_client
 from postcall.messages.accounts import use_own, use_sandbox
 from postcall.messages.claim import LEASE, claim
-from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, SendingAccount
+from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, RefusedSender, SendingAccount
 from postcall.messages.operator import resend
 from postcall.messages.send import Fence, hand_to_twilio, pause_before_next, record, send
 from postcall.messages.twilio_client import Refused
@@ -180,14 +180,13 @@ def test_it_gives_a_reason_only_where_it_is_true(
 
 
 @pytest.mark.parametrize("status", [403, 404, 407])
-def test_it_holds_texts_while_something_on_the_way_to_twilio_refuses_them(clinic: Clinic, status: int) -> None:
+def test_it_waits_while_something_on_the_way_to_twilio_refuses_its_texts(clinic: Clinic, status: int) -> None:
     message = clinic.message(sends_as_account=False)
     attempt = claim(taken())
     assert attempt is not None
     record(attempt, Refused(status, status, "<html>"))
     message.refresh_from_db()
-    assert SendingAccount.objects.get().paused_code == status
-    assert (message.status, message.follow_up.reason) == ("queued", "sender_paused")
+    assert (message.status, message.error_code, message.attempts_made) == ("queued", status, 1)
 
 
 def test_it_remembers_that_twilio_knows_of_a_stop(clinic: Clinic) -> None:
@@ -196,68 +195,6 @@ def test_it_remembers_that_twilio_knows_of_a_stop(clinic: Clinic) -> None:
     message.refresh_from_db()
     assert (message.status, message.error_code, message.follow_up.reason) == ("failed", 21610, "opted_out")
     assert OptOut.objects.get().origin == "twilio"
-
-
-def test_it_pauses_the_sender_that_twilio_does_not_take_and_sends_once_it_is_mended(clinic: Clinic) -> None:
-    Account.objects.update(from_number="+15005550007")
-    message, other = clinic.message(), clinic.message(to=BEN)
-    clinic.send()
-    message.refresh_from_db()
-    other.refresh_from_db()
-    assert SendingAccount.objects.get().paused_code == 21606
-    assert (message.status, message.error_code, message.follow_up.reason) == ("queued", 21606, "sender_paused")
-    assert (other.status, other.attempts_made, other.follow_up.outcome) == ("queued", 0, "held")
-    use_own(
-        clinic.workspace,
-        account_sid=SID,
-        auth_token="t" * 32,
-        from_number="+15005550006",
-        api_url=clinic.sandbox.url,
-    )
-    clinic.send()
-    message.refresh_from_db()
-    other.refresh_from_db()
-    assert (message.status, other.status) == ("accepted", "accepted")
-    assert (message.follow_up.outcome, message.follow_up.reason) == ("message", "")
-    assert sum(clinic.sandbox.creates.values()) == 2
-
-
-def test_it_sends_what_was_held_once_the_settings_are_saved_again(clinic: Clinic) -> None:
-    SendingAccount.objects.update(paused_at=timezone.now(), paused_code=30034)
-    message = clinic.message()
-    clinic.send()
-    message.refresh_from_db()
-    assert message.follow_up.reason == "sender_paused"
-    use_sandbox(clinic.workspace)
-    clinic.send()
-    message.refresh_from_db()
-    assert (message.status, message.follow_up.outcome) == ("accepted", "message")
-
-
-def test_it_sends_what_was_held_after_the_pause_had_been_lifted(clinic: Clinic) -> None:
-    SendingAccount.objects.update(paused_at=timezone.now(), paused_code=30034)
-    message = clinic.message()
-    clinic.send()
-    message.refresh_from_db()
-    assert message.due_at is not None
-    assert message.due_at <= timezone.now() + timedelta(seconds=60)
-    clinic.retries_come_due()
-    clinic.send()
-    assert events(message) == ["queued"]
-    SendingAccount.objects.update(paused_at=None)  # by somebody who did not see the message held
-    clinic.retries_come_due()
-    clinic.send()
-    message.refresh_from_db()
-    follow_up = FollowUp.objects.get()
-    assert (message.status, follow_up.outcome, follow_up.reason) == ("accepted", "message", "")
-
-
-def test_it_does_not_pause_the_workspace_for_an_agents_own_bad_number(clinic: Clinic) -> None:
-    message = clinic.message(from_number="+15005550007", sends_as_account=False)
-    clinic.send()
-    message.refresh_from_db()
-    assert (message.status, message.error_code) == ("failed", 21606)
-    assert SendingAccount.objects.get().paused_at is None
 
 
 def test_it_sends_by_the_account_that_was_connected_while_the_old_one_refused(clinic: Clinic) -> None:
@@ -269,7 +206,7 @@ def test_it_sends_by_the_account_that_was_connected_while_the_old_one_refused(cl
     use_own(clinic.workspace, account_sid=SID, auth_token="t" * 32, from_number="+15005550006", api_url=url)
     record(attempt, hand_to_twilio(attempt, Fence()))
     message.refresh_from_db()
-    assert (SendingAccount.objects.get().paused_at, message.follow_up.outcome) == (None, "message")
+    assert (RefusedSender.objects.exists(), message.follow_up.outcome) == (False, "message")
     clinic.retries_come_due()
     clinic.send()
     message.refresh_from_db()
@@ -561,20 +498,3 @@ def test_a_text_that_kills_its_workers_is_set_aside(clinic: Clinic) -> None:
     clinic.send()
     assert FollowUp.objects.get().outcome == "message"
     assert clinic.sandbox.creates == {(ANN, BODY): 1}
-
-
-@pytest.mark.parametrize("fault", ["refuse_429", "error_500_before"])
-def test_a_second_attempt_that_never_left_does_not_undo_that_the_first_did(clinic: Clinic, fault: str) -> None:
-    message = clinic.message()
-    clinic.send()
-    attempt = Attempt.objects.get()
-    clinic.call_back(attempt, attempt.sid, "undelivered", ErrorCode="30003")
-    clinic.workspace.unconfirmed = "hold"
-    clinic.workspace.save()
-    resend(Message.objects.get(), "", by="Dana")
-    clinic.sandbox.fail_next(fault)
-    clinic.send()
-    clinic.track(3)
-    message.refresh_from_db()
-    assert message.attempts.get(number=2).status in ("refused", "absent")
-    assert message.sent_at == attempt.started_at

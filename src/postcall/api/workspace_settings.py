@@ -7,18 +7,18 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 import phonenumbers
 from django.http import HttpResponse
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StrictInt, model_validator
 
 from postcall.agents.editing import FromNumber, MessagingServiceSid
-from postcall.api.answers import Out, check_version, versioned
+from postcall.api.answers import Out, answer, check_version, once, versioned
 from postcall.api.audit import record
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.problems import Problem, wrong_fields
 from postcall.api.routes import Routes
 from postcall.messages import accounts
 from postcall.messages.addresses import inbound_address
-from postcall.messages.errors import explain
-from postcall.messages.models import SendingAccount
+from postcall.messages.pausing import Pause, pauses
+from postcall.messages.recheck import CannotRecheck, Finding, recheck
 from postcall.shapes import Strict
 from postcall.workspaces.audit import CHANGED, Thing
 from postcall.workspaces.models import Workspace
@@ -54,11 +54,11 @@ class SendingContent(Strict):
     """What is left out stays as it is."""
 
     window: Window | None = Field(default=None, description="Null: at any hour.")
-    valid_for_s: int = Field(
+    valid_for_s: StrictInt = Field(
         default=3600, ge=60, le=604_800, description="Seconds from the first moment at which sending was allowed."
     )
-    max_per_number_per_day: int | None = Field(default=None, ge=1, le=1_000, description="Null: any number.")
-    max_messages_per_day: int | None = Field(default=None, ge=1, le=10_000_000, description="Null: any number.")
+    max_per_number_per_day: StrictInt | None = Field(default=None, ge=1, le=1_000, description="Null: any number.")
+    max_messages_per_day: StrictInt | None = Field(default=None, ge=1, le=10_000_000, description="Null: any number.")
     countries: list[Country] | None = Field(
         default=None, min_length=1, max_length=300, description="ISO 3166 codes that may be texted; null: all."
     )
@@ -85,7 +85,7 @@ class SendingOut(Out):
 
 
 class RetentionContent(Strict):
-    days: int | None = Field(ge=1, le=36_500, description="Null: kept for ever.")
+    days: StrictInt | None = Field(ge=1, le=36_500, description="Null: kept for ever.")
 
 
 class RetentionOut(Out):
@@ -124,8 +124,9 @@ class TwilioContent(Strict):
 
 
 class PauseOut(Out):
-    """Nothing leaves until an owner saves these settings again: every text would fail the same way."""
+    """Nothing leaves by it until it is mended: Twilio refused it three times in a row."""
 
+    sender: str | None = Field(description="A number or messaging service; null: the account as a whole.")
     since: datetime
     code: int | None
     message: str
@@ -145,7 +146,7 @@ class TwilioOut(Out):
     auth_token_set: bool
     shared_available: bool = Field(description="Whether this deployment has a shared account.")
     inbound_url: str | None = Field(description="Set it in Twilio as the sender's address for incoming messages.")
-    paused: PauseOut | None
+    paused: list[PauseOut] = Field(description="What Twilio refused so often that it is left be; the rest sends.")
 
 
 @routes.get("/settings/sending", response=SendingOut, summary="Sending rules", operation_id="get_sending")
@@ -224,6 +225,55 @@ def change_twilio(request: ApiRequest, content: TwilioContent) -> HttpResponse:
     return versioned(after)
 
 
+class FindingOut(Out):
+    sender: str | None = Field(description="Null: the account as a whole.")
+    well: bool
+    message: str
+    fix: str | None
+
+
+class RecheckOut(Out):
+    """What Twilio says of the account and its senders by now."""
+
+    well: bool
+    checks: list[FindingOut]
+    released: int = Field(description="Texts that waited and go on now, those that are still in time.")
+    paused: list[PauseOut] = Field(description="What is still paused.")
+
+
+@routes.post(
+    "/settings/twilio/recheck",
+    response=RecheckOut,
+    auth=ADMIN,
+    summary="Check the Twilio account again",
+    operation_id="recheck_twilio",
+)
+@once
+def recheck_twilio(request: ApiRequest) -> HttpResponse:
+    """Asks Twilio for the account, its sender and every paused one, and lifts the pauses of what is well. Texts
+    whose time is over by then expire."""
+    workspace = request.auth.workspace
+    try:
+        found = recheck(workspace.pk)
+    except CannotRecheck as problem:
+        raise Problem(409, str(problem)) from None
+    record(request, "recheck", Thing("twilio"), changes={"well": [None, found.well]})
+    return answer(
+        RecheckOut(
+            well=found.well,
+            checks=[_finding(each) for each in found.findings],
+            released=found.released,
+            paused=[_pause(pause) for pause in pauses(workspace.pk)],
+        )
+    )
+
+
+def _finding(finding: Finding) -> FindingOut:
+    return FindingOut(
+        sender=finding.sender or None, well=finding.well, message=finding.message, fix=finding.fix or None
+    )
+
+
 def _choose(workspace: Workspace, content: TwilioContent) -> None:
     if workspace.is_sample and content.use != "sandbox":
         raise Problem(409, "the sample workspace always sends through the sandbox")
@@ -262,15 +312,15 @@ def _twilio(workspace: Workspace) -> TwilioOut:
         auth_token_set=bool(account and account.auth_token),
         shared_available=accounts.shared_account() is not None,
         inbound_url=inbound_address(account) if account else None,
-        paused=_pause(sending) if sending else None,
+        paused=[_pause(pause) for pause in pauses(workspace.pk)],
     )
 
 
-def _pause(sending: SendingAccount) -> PauseOut | None:
-    if sending.paused_at is None:
-        return None
-    text = explain(sending.paused_code)
-    return PauseOut(since=sending.paused_at, code=text.code, message=text.message, fix=text.fix)
+def _pause(pause: Pause) -> PauseOut:
+    text = pause.error
+    return PauseOut(
+        sender=pause.sender or None, since=pause.since, code=text.code, message=text.message, fix=text.fix
+    )
 
 
 def _sending(workspace: Workspace) -> SendingOut:

@@ -125,6 +125,7 @@ def _database() -> Iterator[Finding]:
 
 def _texts() -> Iterator[Finding]:
     from postcall.messages.models import SendingAccount
+    from postcall.messages.pausing import pauses
     from postcall.workspaces.models import Workspace
 
     accounts = {row.workspace_id: row for row in SendingAccount.objects.select_related("account")}
@@ -137,13 +138,15 @@ def _texts() -> Iterator[Finding]:
             yield Finding(
                 subject, "warning", "no Twilio account is chosen: it sends nothing", "PUT /api/v1/settings/twilio"
             )
-        elif sending.paused_at is not None:
-            yield Finding(
-                subject,
-                "error",
-                f"paused since {sending.paused_at:%d %b %H:%M} UTC: Twilio error {sending.paused_code}",
-                "mend it at Twilio, then save the Twilio settings again",
-            )
+        elif paused := pauses(workspace.pk):
+            for each in paused:
+                what = f"from {each.sender} paused" if each.sender else "paused"
+                yield Finding(
+                    subject,
+                    "error",
+                    f"{what} since {each.since:%d %b %H:%M} UTC: Twilio error {each.code}",
+                    "mend it at Twilio, then POST /api/v1/settings/twilio/recheck",
+                )
         elif sending.account.kind == "sandbox":
             yield Finding(subject, "ok", "go to the sandbox: none leaves this machine")
         else:

@@ -20,6 +20,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from postcall.followups.models import FollowUp
 from postcall.messages.models import SendingAccount
+from postcall.messages.pausing import pauses
 from postcall.workspaces.audit import Actor, Changes, Thing, record
 from postcall.workspaces.models import Membership, User, Workspace
 from postcall.workspaces.scope import within
@@ -159,4 +160,5 @@ def frame(visit: Visit) -> dict[str, Any]:
         "workspaces": Workspace.objects.filter(memberships__user=visit.person).order_by("name"),
         "held_count": visit.rows(FollowUp).filter(outcome=FollowUp.Outcome.HELD).count(),
         "sending": sending,
+        "pauses": pauses(visit.workspace.pk),
     }

@@ -41,6 +41,7 @@ _workspace: list[URLPattern | URLResolver] = [
     path("agents", agents.every, name="agents"),
     path("agents/<uuid:agent_id>", agents.one, name="agent"),
     path("sending", sending.sending, name="sending"),
+    path("sending/recheck", sending.recheck, name="recheck"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

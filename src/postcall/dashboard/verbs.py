@@ -17,6 +17,8 @@ from postcall.messages import operator
 from postcall.messages.handing import TwilioMessaging
 from postcall.messages.models import Message
 from postcall.messages.operator import NotPossible as MessageNotPossible
+from postcall.messages.recheck import Rechecked
+from postcall.messages.recheck import recheck as check_again
 from postcall.workspaces.audit import CHANGED, Thing
 
 REFUSALS: Final = (NotPossible, MessageNotPossible)
@@ -70,6 +72,14 @@ def resend(visit: Visit, message: Message, reason: str) -> None:
 def cancel(visit: Visit, message: Message) -> None:
     operator.cancel(message, by=visit.person.email)
     visit.record("cancel", Thing("message", message.pk, message.to))
+
+
+@transaction.atomic
+def recheck(visit: Visit) -> Rechecked:
+    """Raises CannotRecheck."""
+    found = check_again(visit.workspace.pk)
+    visit.record("recheck", Thing("twilio"), {"well": [None, found.well]})
+    return found
 
 
 def _about(follow_up: FollowUp) -> Thing:

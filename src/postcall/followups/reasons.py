@@ -61,7 +61,7 @@ MEND: dict[str, str] = {
     Reason.FREQUENCY_CAP: "Raise the cap in the sending settings if it is too tight.",
     Reason.BUDGET_EXCEEDED: "Raise the budget in the sending settings, then approve the text.",
     Reason.COUNTRY_NOT_ALLOWED: "Add the country in the sending settings.",
-    Reason.SENDER_PAUSED: "Mend the Twilio settings and save them again.",
+    Reason.SENDER_PAUSED: "Mend the Twilio settings, then check them again.",
     Reason.AWAITING_APPROVAL: "Approve or reject it.",
     Reason.REJECTED: "Nothing to do.",
     Reason.EXPIRED: "Give the action more time, or widen the send window.",

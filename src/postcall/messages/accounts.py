@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from django.db import connection, transaction
 from postcall.config import config
 from postcall.followups.models import FollowUp, Reason
 from postcall.messages.models import Account, Message, SendingAccount
+from postcall.messages.pausing import forgive
 from postcall.work import clock
 from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
@@ -219,17 +219,6 @@ def use_sandbox(workspace: Workspace, *, chosen: bool = True) -> SendingAccount:
     return _point(workspace.pk, account, chosen=chosen)
 
 
-def pause(workspace_id: UUID, account_id: UUID, code: int | None, *, started_at: datetime) -> None:
-    """Nothing more goes out by this account until an owner saves the settings again.
-
-    Without effect when the workspace sends by another one by now, or when the settings were saved after
-    `started_at`, the beginning of the attempt that failed: the owner may have mended it already.
-    """
-    SendingAccount.objects.filter(
-        workspace_id=workspace_id, account_id=account_id, paused_at=None, updated_at__lte=started_at
-    ).update(paused_at=clock.now(), paused_code=code)
-
-
 def _version(wanted: Account) -> Account:
     """The latest version when it says the same, else `wanted`, stored."""
     latest = Account.objects.filter(workspace=wanted.workspace, kind=wanted.kind).order_by("-id").first()
@@ -241,28 +230,28 @@ def _version(wanted: Account) -> Account:
 
 def _point(workspace_id: UUID, account: Account, *, chosen: bool | None = True) -> SendingAccount:
     """`chosen` None leaves whose choice it was."""
-    changes: dict[str, Any] = {"account": account, "paused_at": None, "paused_code": None}
+    changes: dict[str, Any] = {"account": account, "mended_at": clock.now()}
     if chosen is not None:
         changes["chosen"] = chosen
     sending, _ = SendingAccount.objects.update_or_create(workspace_id=workspace_id, defaults=changes)
-    _resume(workspace_id)
+    forgive(workspace_id)
+    resume(workspace_id)
     return sending
 
 
-def _resume(workspace_id: UUID) -> None:
-    """Makes what was held for want of a working account due again."""
-    now = clock.now()
+def resume(workspace_id: UUID) -> int:
+    """Makes what was held for want of a working account due at once; returns how many texts.
+
+    The claim looks at each again: what still cannot go is held further, and what has expired is not sent.
+    """
     held = Message.objects.filter(
         workspace_id=workspace_id,
         status__in=(Message.Status.QUEUED, Message.Status.SCHEDULED),
         follow_up__outcome=FollowUp.Outcome.HELD,
         follow_up__reason__in=HELD_FOR_ACCOUNT,
     )
-    messages = dict(held.select_for_update(of=("self",), no_key=True).values_list("pk", "follow_up_id"))
-    if not messages:
-        return
-    FollowUp.objects.filter(pk__in=messages.values()).update(
-        outcome=FollowUp.Outcome.MESSAGE, reason="", detail="", updated_at=now
-    )
-    Message.objects.filter(pk__in=messages).update(due_at=now, updated_at=now)
-    wake("messages")
+    pks = list(held.select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
+    if pks:
+        Message.objects.filter(pk__in=pks).update(due_at=clock.now())
+        wake("messages")
+    return len(pks)

@@ -19,6 +19,7 @@ from postcall.followups.optouts import lock_recipient, names_of
 from postcall.ids import new_id
 from postcall.messages.accounts import account_with
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, new_token
+from postcall.messages.pausing import pause_of
 from postcall.messages.status import note
 from postcall.messages.twilio_client import ahead_s
 from postcall.pace import paced
@@ -94,22 +95,32 @@ def _held(message: Message) -> Message:
 @dataclass(frozen=True)
 class _Now:
     """What decides, by the database's time. `held`: the follow-up waits for
-    somebody. `switch` is the attachment's mode, or `off` where it, its agent or
-    its action are gone. `workspace` has its sending rules and nothing else. `account_id` None: there is none."""
+    somebody. `last` is when its action's `send_within_s` ends; None: nobody decided about it. `switch` is the
+    attachment's mode, or `off` where it, its agent or its action are gone. `workspace` has its sending rules and
+    nothing else. `account_id` None: there is none. `some_paused`: some sender of the account is."""
 
     time: datetime
     workspace: Workspace
     facts: SendingFacts
     held: bool
+    last: datetime | None
     switch: str
     urgency: str
     timezone: str
     account_id: UUID | None
-    paused: bool
+    some_paused: bool
     restored: bool
 
 
-_RULES: Final = ("id", "window_start", "window_end", "max_per_number_per_day", "max_messages_per_day", "countries")
+_RULES: Final = (
+    "id",
+    "window_start",
+    "window_end",
+    "valid_for_s",
+    "max_per_number_per_day",
+    "max_messages_per_day",
+    "countries",
+)
 
 
 def _look(message: Message) -> _Now:
@@ -118,10 +129,12 @@ def _look(message: Message) -> _Now:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT {_FACTS}, {rules}, f.outcome = 'held',
+            SELECT {_FACTS}, {rules}, f.outcome = 'held', f.decided_at + make_interval(secs => r.send_within_s),
                    CASE WHEN a.deleted_at IS NULL AND agent.deleted_at IS NULL AND action.deleted_at IS NULL
                         THEN a.mode ELSE 'off' END,
-                   r.urgency, agent.timezone, s.account_id, s.paused_at IS NOT NULL,
+                   r.urgency, agent.timezone, s.account_id,
+                   EXISTS (SELECT FROM refused_sender p
+                           WHERE p.workspace_id = w.id AND p.account_id = s.account_id AND p.paused_at IS NOT NULL),
                    EXISTS (SELECT FROM restoration)
             FROM follow_up f
             JOIN workspace w ON w.id = f.workspace_id
@@ -222,13 +235,15 @@ def _let_go(message: Message, now: _Now) -> bool:
     if now.account_id is None:
         hold(message, Reason.MESSAGING_NOT_CONFIGURED, "No Twilio account is set up.")
         return True
-    if now.paused:
-        hold(message, Reason.SENDER_PAUSED, "Sending is paused: Twilio refused the account or its sender.")
+    if now.some_paused and (
+        pause := pause_of(message.workspace_id, _sender(message, account_with(now.account_id)))
+    ):
+        hold(message, Reason.SENDER_PAUSED, pause.detail)
         return True
     if now.held:
         _release(message)
     if isinstance(decision, policy.Wait):
-        _wait(message, decision.until)
+        _wait(message, decision.until, now)
         return True
     return False
 
@@ -280,11 +295,15 @@ def _release(message: Message) -> None:
     )
 
 
-def _wait(message: Message, until: datetime) -> None:
-    if until >= message.valid_until:
+def _wait(message: Message, until: datetime, now: _Now) -> None:
+    """Where the window closed before the text could go, it is due at the next opening and valid from there, as if
+    it had come at this hour; all its waiting stays within what its action allows."""
+    last = max(message.valid_until, now.last or message.valid_until)
+    if until >= last:
         drop(message, Reason.EXPIRED, "Its time to be sent ends before texts may be sent again.")
         return
     _stop(message, Message.Status.SCHEDULED, until, "Texts may not be sent at this hour; it waits.")
+    write(message, valid_until=min(until + timedelta(seconds=now.workspace.valid_for_s), last))
 
 
 def _stop(

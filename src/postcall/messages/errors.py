@@ -77,14 +77,19 @@ def sent_nothing(status: int, code: int | None) -> bool:
     return explain(code).kind != "ambiguous"
 
 
-def stops_sending(code: int | None, *, accounts_sender: bool) -> bool:
-    """Whether the workspace's further texts would fail the same way, so that sending had better pause.
+def stops_sending(code: int | None) -> bool:
+    """Whether further texts of the same sender would fail the same way, so that sending had better pause."""
+    return explain(code).kind == "config" and code != _VERIFIED_ONLY
 
-    `accounts_sender`: the text came from the account's own sender. An agent's bad number is that agent's affair.
-    """
-    if explain(code).kind != "config" or code == _VERIFIED_ONLY:
-        return False
-    return accounts_sender or code in _WHOLE_ACCOUNT
+
+def concerns_account(code: int | None) -> bool:
+    """Whether texts of any sender of the account would fail the same way."""
+    return code in _WHOLE_ACCOUNT
+
+
+def is_told_later(code: int | None) -> bool:
+    """Whether Twilio takes a text first and refuses it by this code afterwards: such a text has failed for good."""
+    return code is not None and 30000 <= code < 40000
 
 
 # A trial account does text the numbers that its owner verified.

@@ -49,19 +49,41 @@ class Account(models.Model):
 class SendingAccount(models.Model):
     """The account that a workspace sends by now. No row: it sends nothing (`messaging_not_configured`).
 
-    `paused_at` set: Twilio refused the account or its sender (bad credentials, unregistered number); nothing is
-    sent until an owner saves the settings again.
+    `mended_at` is when an owner last saved it, or a check found it well: what an attempt begun before that ran into
+    says nothing of it any more.
     """
 
     workspace = models.OneToOneField(Workspace, models.CASCADE, primary_key=True, related_name="sending_account")
     account = models.ForeignKey(Account, models.PROTECT, related_name="+")
     chosen = models.BooleanField(default=False, help_text="An owner chose it: the next start leaves it alone.")
-    paused_at = models.DateTimeField(null=True)
-    paused_code = models.IntegerField(null=True)
+    mended_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         db_table = "sending_account"
+
+
+class RefusedSender(models.Model):
+    """A sender that Twilio refuses at present for its own sake and not for a text's; `sender` is its number, short
+    code, name or messaging service, or empty: the account as a whole.
+
+    `attempts` are those refused in a row, with none in between that went. `paused_at` set: nothing is sent by it
+    until it is mended (`postcall.messages.pausing`).
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+")
+    sender = models.CharField(max_length=34, blank=True)
+    attempts = ArrayField(models.UUIDField(), default=list)
+    code = models.IntegerField(help_text="What Twilio refused it with, the last time.")
+    paused_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "refused_sender"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["workspace", "account", "sender"], name="refused_sender_once")
+        ]
 
 
 class Message(Due):

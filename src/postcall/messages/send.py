@@ -17,7 +17,8 @@ from postcall.messages import twilio_client
 from postcall.messages.addresses import status_callback
 from postcall.messages.claim import FENCE_S, LEASE_MARGIN_S, claim, hold, put_off
 from postcall.messages.errors import explain, is_http_status, stops_sending
-from postcall.messages.models import Attempt, DeliveryEvent, Message, SendingAccount
+from postcall.messages.models import Attempt, DeliveryEvent, Message
+from postcall.messages.pausing import Pause, is_the_texts_own, pause_of
 from postcall.messages.status import (
     Contradiction,
     News,
@@ -42,6 +43,8 @@ log = structlog.get_logger("postcall.messages")
 
 # Pauses before a text that was surely not sent is tried again, in seconds: doubled each time, with jitter.
 FIRST_PAUSE_S: Final = paced(0.5)
+# Of one that was refused for its sender's sake: that seldom passes in a moment.
+FIRST_SENDER_PAUSE_S: Final = paced(5.0)
 LONGEST_PAUSE_S: Final = paced(300.0)
 # How long an answer is kept in mind while the database is away: the lease outlives every answer by its margin.
 INSIST_S: Final = LEASE_MARGIN_S - paced(10.0)
@@ -170,9 +173,11 @@ def _ambiguous(attempt: Attempt, outcome: Ambiguous) -> None:
 
 
 def _refused(attempt: Attempt, outcome: Refused) -> None:
-    later = explain(outcome.code).kind == "retry" or outcome.status == 429
-    if later or _was_mended(attempt, outcome.code):
-        _not_sent(attempt, outcome.code, outcome.message, retry_after_s=outcome.retry_after_s)
+    code = outcome.code
+    if stops_sending(code) and not is_the_texts_own(attempt, code or 0):
+        _wait_for_sender(attempt, outcome)
+    elif explain(code).kind == "retry" or outcome.status == 429:
+        _not_sent(attempt, code, outcome.message, retry_after_s=outcome.retry_after_s)
     else:
         _failed(attempt, outcome)
 
@@ -183,52 +188,71 @@ def _not_sent(attempt: Attempt, code: int | None, why: str, *, retry_after_s: fl
     locked = lock(attempt.pk, attempt.generation)
     if _told_already(locked):
         return
-    message = locked.message
     _close(locked, code, why)
-    pause_s = pause_before_next(message.send_tries, retry_after_s)
+    _try_again(locked, pause_before_next(locked.message.send_tries, retry_after_s))
+
+
+def _try_again(attempt: Attempt, pause_s: float, **fields: object) -> None:
+    message = attempt.message
     put_off(
         message,
         min(clock.now() + timedelta(seconds=pause_s), message.valid_until),
         status=Message.Status.QUEUED,
         send_tries=message.send_tries + 1,
-        next_by=locked.by,
-        sent_at=left_before(locked),
+        next_by=attempt.by,
+        sent_at=left_before(attempt),
+        **fields,
     )
 
 
-def pause_before_next(tries: int, retry_after_s: float | None) -> float:
+def pause_before_next(tries: int, retry_after_s: float | None, first_s: float = FIRST_PAUSE_S) -> float:
     """Seconds. Twilio's own wish is honoured; jitter keeps many texts from coming back together."""
-    pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(tries, 16))
+    pause_s = min(LONGEST_PAUSE_S, first_s * 2.0 ** min(tries, 16))
     return max(pause_s, retry_after_s or 0) * random.uniform(1, 1.25)  # noqa: S311  # jitter
 
 
 @transaction.atomic
+def _wait_for_sender(attempt: Attempt, outcome: Refused) -> None:
+    """Twilio takes nothing of this sender, or of the account. Once or twice may pass by itself; a sender that is
+    paused by now holds the text until somebody has mended it."""
+    locked = lock(attempt.pk, attempt.generation)
+    if _told_already(locked):
+        return
+    _close(locked, outcome.code, outcome.message)
+    told = {"error_code": outcome.code, "error_message": outcome.message}
+    if pause := _pause_of(locked):
+        write(locked.message, next_by=locked.by, sent_at=left_before(locked), send_tries=0, **told)
+        hold(locked.message, Reason.SENDER_PAUSED, pause.detail)
+        return
+    tries = locked.message.send_tries
+    _try_again(locked, pause_before_next(tries, outcome.retry_after_s, FIRST_SENDER_PAUSE_S), **told)
+
+
+def _pause_of(attempt: Attempt) -> Pause | None:
+    """Why the text's next attempt cannot begin; None: it may, perhaps by another account than this one."""
+    message = attempt.message
+    return pause_of(message.workspace_id, Sender(message.from_number, message.messaging_service_sid))
+
+
+@transaction.atomic
 def _failed(attempt: Attempt, outcome: Refused) -> None:
-    """Twilio will never take this text as it is, or nothing of this account until somebody mends it."""
+    """Twilio will never take this text as it is."""
     locked = lock(attempt.pk, attempt.generation)
     if _told_already(locked):
         return
     message, code = locked.message, outcome.code
     _close(locked, code, outcome.message)
-    told = {"error_code": code, "error_message": outcome.message, "sent_at": left_before(locked), "send_tries": 0}
+    told = {
+        "error_code": code,
+        "error_message": outcome.message,
+        "sent_at": left_before(locked),
+        "send_tries": 0,
+    }
     text = explain(code, outcome.message)
-    if stops_sending(code, accounts_sender=message.sends_as_account):
-        write(message, next_by=locked.by, **told)
-        hold(message, Reason.SENDER_PAUSED, f"{text.message} {text.fix}")
-        return
     put_off(message, None, status=Message.Status.FAILED, **told)
     FollowUp.objects.filter(pk=message.follow_up_id).update(
         reason=_reason(code, text.kind), detail=f"{text.message} {text.fix}", updated_at=clock.now()
     )
-
-
-def _was_mended(attempt: Attempt, code: int | None) -> bool:
-    """Whether the account that refused is not the one in force any more, or its settings were saved since."""
-    if not stops_sending(code, accounts_sender=attempt.message.sends_as_account):
-        return False
-    return not SendingAccount.objects.filter(
-        workspace_id=attempt.workspace_id, account_id=attempt.account_id, paused_at__isnull=False
-    ).exists()
 
 
 def _reason(code: int | None, kind: str) -> str:

@@ -21,10 +21,11 @@ from postcall.config import config
 from postcall.followups.models import FollowUp, OptOut, Reason
 from postcall.followups.optouts import opt_out
 from postcall.ids import new_id
-from postcall.messages.accounts import account_with, is_proven_alike, pause
+from postcall.messages.accounts import account_with, is_proven_alike
 from postcall.messages.addresses import status_callback
-from postcall.messages.errors import explain, stops_sending
+from postcall.messages.errors import explain
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message
+from postcall.messages.pausing import count
 from postcall.messages.twilio_client import RemoteMessage
 from postcall.pace import paced_delta
 from postcall.work import clock
@@ -413,5 +414,5 @@ def heed_error(attempt: Attempt, code: int | None) -> None:
         return
     if explain(code).kind == "opt_out":
         opt_out(attempt.workspace_id, attempt.to, OptOut.Origin.TWILIO, quote=f"Twilio refused the text ({code}).")
-    elif stops_sending(code, accounts_sender=attempt.message.sends_as_account):
-        pause(attempt.workspace_id, attempt.account_id, code, started_at=attempt.started_at)
+    else:
+        count(attempt, code)

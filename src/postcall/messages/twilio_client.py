@@ -8,6 +8,7 @@ Ambiguous    anything else: it may have been sent
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -237,6 +238,44 @@ def erase(account: Account, sid: str) -> Unread | None:
 
     answer = _ask(account, ask)
     return None if answer is None or answer.gone else answer
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What Twilio answered to a look at something of the account's; `body` is its JSON, empty where it was none."""
+
+    status: int
+    body: dict[str, Any]
+
+
+def look(
+    account: Account, path: str, *, of_messaging: bool = False, by_token: bool = False, **query: str
+) -> Looked | Unread:
+    """Reads what changes nothing. `of_messaging`: it stands at Twilio's address for messaging services. `by_token`:
+    asks with the auth token also where the account has an API key, which may not see everything."""
+
+    def ask(client: Client) -> Looked:
+        base = _messaging_base(client.api.base_url) if of_messaging else client.api.base_url
+        auth = (account.account_sid, account.auth_token) if by_token else None
+        response = client.request("GET", f"{base}{path}", params=query, auth=auth)
+        return Looked(response.status_code, _object(response.text))
+
+    return _ask(account, ask)
+
+
+def _messaging_base(base: str) -> str:
+    """Twilio's messaging services stand beside its API, in the same region; a stand-in has one address for both."""
+    head, _, host = base.partition("://")
+    is_twilios = host.startswith("api.") and host.endswith("twilio.com")
+    return f"{head}://messaging.{host.removeprefix('api.')}" if is_twilios else base
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def forget_clients() -> None:

@@ -16,11 +16,12 @@ from django.views.decorators.http import require_GET
 from postcall.api.answers import first_id
 from postcall.calls.models import Call
 from postcall.dashboard.access import Visit, member
-from postcall.dashboard.templatetags.postcall import relative
+from postcall.dashboard.templatetags.postcall import phone, relative
 from postcall.dashboard.words import Tone
 from postcall.followups.models import FollowUp
 from postcall.messages.errors import explain
 from postcall.messages.models import Message, SendingAccount
+from postcall.messages.pausing import pauses
 from postcall.workspaces.models import Workspace
 from postcall.workspaces.scope import within
 
@@ -45,7 +46,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class ToDo:
-    """Something that needs a person, with its mend."""
+    """Something that needs a person, with its mend; `presses`: its button does something at once."""
 
     tone: Tone
     icon: str
@@ -53,6 +54,7 @@ class ToDo:
     mend: str
     link: str
     button: str
+    presses: bool = False
 
 
 @require_GET
@@ -118,9 +120,14 @@ def _about_the_account(visit: Visit) -> Iterator[ToDo]:
             visit.to("sending"),
             "Choose",
         )
-    elif sending.paused_at:
-        error = explain(sending.paused_code)
-        yield ToDo("bad", "warn", f"Sending is paused: {error.message}", error.fix, visit.to("sending"), "Mend")
+    for pause in pauses(visit.workspace.pk):
+        paused = f"Sending from {phone(pause.sender)} is paused" if pause.sender else "Sending is paused"
+        mend = f"{pause.error.fix} Its texts are held; check it again once it is mended."
+        title = f"{paused}: {pause.error.message}"
+        if visit.may_act:
+            yield ToDo("bad", "warn", title, mend, visit.to("recheck"), "Recheck", presses=True)
+        else:
+            yield ToDo("bad", "warn", title, mend, visit.to("sending"), "Show")
 
 
 def _failures(visit: Visit, now: datetime) -> Iterator[ToDo]:
