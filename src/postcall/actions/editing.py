@@ -63,7 +63,9 @@ class ActionContent(Strict):
         description="When it goes out, in plain words. Required unless `always`.",
         examples=["After scheduling an appointment"],
     )
-    always: StrictBool = Field(default=False, description="True: after every connected call, in place of a condition.")
+    always: StrictBool = Field(
+        default=False, description="True: after every connected call, in place of a condition."
+    )
     urgency: Literal["now", "window"] = Field(
         default="now", description="`window`: only inside the workspace's send window."
     )
