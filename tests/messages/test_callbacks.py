@@ -12,6 +12,7 @@ from postcall.messages.claim import claim
 from postcall.messages.models import Attempt, DeliveryEvent, Message, StrayCallback
 from postcall.messages.send import Fence, hand_to_twilio, record, send
 from postcall.messages.signatures import BadSignature, UnknownAddress
+from postcall.messages.track import track
 from postcall.messages.twilio_client import Ambiguous
 from postcall.work.leases import LostLease, take
 
@@ -297,3 +298,38 @@ def test_it_survives_a_signed_callback_that_makes_no_sense(clinic: Clinic, field
     attempt = accepted(clinic)
     clinic.call_back(attempt, attempt.sid, "sent", **fields)
     assert Message.objects.get().status in ("accepted", "sent")
+
+
+def test_it_heeds_no_error_of_another_message(clinic: Clinic) -> None:
+    attempt = accepted(clinic)
+    clinic.call_back(attempt, SID, "failed", ErrorCode="21610")
+    assert not OptOut.objects.exists()
+    assert StrayCallback.objects.count() == 1
+
+
+def test_a_text_whose_end_was_told_before_its_answer_is_asked_its_price(clinic: Clinic) -> None:
+    clinic.message()
+    attempt = claim(take(Message, 1, LEASE)[0])
+    assert attempt is not None
+    hand_to_twilio(attempt, Fence())
+    (sid,) = clinic.sids()
+    clinic.sandbox.push(sid, "delivered")
+    clinic.call_back(attempt, sid, "delivered")
+    record(attempt, Ambiguous("ReadTimeout"))
+    clinic.polls_come_due()
+    clinic.track()
+    assert Message.objects.get().price is not None
+
+
+def test_a_text_whose_end_was_told_while_the_list_was_read_is_asked_its_price(clinic: Clinic) -> None:
+    clinic.message()
+    clinic.sandbox.fail_next("error_500_after")
+    clinic.send()
+    (sid,) = clinic.sids()
+    clinic.sandbox.push(sid, "delivered")
+    (tracked,) = take(Attempt, 1, LEASE)
+    clinic.call_back(tracked, sid, "delivered")
+    track(tracked)
+    clinic.polls_come_due()
+    clinic.track()
+    assert Message.objects.get().price is not None

@@ -498,3 +498,20 @@ def test_a_text_that_kills_its_workers_is_set_aside(clinic: Clinic) -> None:
     clinic.send()
     assert FollowUp.objects.get().outcome == "message"
     assert clinic.sandbox.creates == {(ANN, BODY): 1}
+
+
+@pytest.mark.parametrize("fault", ["refuse_429", "error_500_before"])
+def test_a_second_attempt_that_never_left_does_not_undo_that_the_first_did(clinic: Clinic, fault: str) -> None:
+    message = clinic.message()
+    clinic.send()
+    attempt = Attempt.objects.get()
+    clinic.call_back(attempt, attempt.sid, "undelivered", ErrorCode="30003")
+    clinic.workspace.unconfirmed = "hold"
+    clinic.workspace.save()
+    resend(Message.objects.get(), "", by="Dana")
+    clinic.sandbox.fail_next(fault)
+    clinic.send()
+    clinic.track(3)
+    message.refresh_from_db()
+    assert message.attempts.get(number=2).status in ("refused", "absent")
+    assert message.sent_at == attempt.started_at
