@@ -20,7 +20,7 @@ from postcall.api.keys import ApiRequest
 from postcall.api.models import IdempotentRequest
 from postcall.api.problems import Problem
 from postcall.shapes import Strict
-from postcall.workspaces.encryption import CannotDecrypt, decrypt, encrypt
+from postcall.workspaces.encryption import CannotDecrypt
 from postcall.workspaces.scope import within
 
 JSON: Final = "application/json; charset=utf-8"
@@ -151,7 +151,7 @@ def _keyed(operation: Operation) -> None:
             if told is not None:
                 return told
             response: HttpResponse = view(request, **arguments)
-            row.status, row.body = response.status_code, _sealed(response)
+            row.status, row.body = response.status_code, _written(response)
             row.content_type = response.headers.get("Content-Type", "")
             row.save()
             return response
@@ -172,7 +172,12 @@ def _remembered(request: ApiRequest, key: str) -> tuple[IdempotentRequest, HttpR
     digest = hashlib.sha256(
         b"\n".join((str(request.method).encode(), request.get_full_path().encode(), request.body))
     )
-    row = within(workspace, IdempotentRequest).filter(key=key).first()
+    try:
+        row = within(workspace, IdempotentRequest).filter(key=key).first()
+    except CannotDecrypt:
+        raise Problem(
+            409, "this was done, but its answer cannot be given again: it was encrypted with another secret key"
+        ) from None
     if row is not None and row.created_at < timezone.now() - ANSWERS_KEPT_FOR:
         row.delete()
         row = None
@@ -183,19 +188,14 @@ def _remembered(request: ApiRequest, key: str) -> tuple[IdempotentRequest, HttpR
     return row, _opened(row)
 
 
-def _sealed(response: HttpResponse) -> bytes:
-    """The answer for its repetition, encrypted: it may hold a secret that is shown this once."""
+def _written(response: HttpResponse) -> str:
+    """The answer for its repetition."""
     kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    return encrypt(json.dumps({"headers": kept, "body": response.content.decode()})).encode()
+    return json.dumps({"headers": kept, "body": response.content.decode()})
 
 
 def _opened(row: IdempotentRequest) -> HttpResponse:
-    try:
-        kept = json.loads(decrypt(bytes(row.body).decode()))
-    except CannotDecrypt:
-        raise Problem(
-            409, "this was done, but its answer cannot be given again: it was encrypted with another secret key"
-        ) from None
+    kept = json.loads(row.body)
     headers = kept["headers"] | {"Idempotency-Replayed": "true"}
     return HttpResponse(kept["body"], status=row.status, content_type=row.content_type, headers=headers)
 

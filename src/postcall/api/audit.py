@@ -10,7 +10,7 @@ from io import StringIO
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from ninja import Query
 from pydantic import Field
@@ -19,7 +19,7 @@ from postcall.api.answers import Moment, Out, Page, Paging, between, page_of
 from postcall.api.filters import Words
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.routes import Routes
-from postcall.workspaces.audit import Actor, Changes, Thing, difference
+from postcall.workspaces.audit import Actor, Changes, Thing, difference, found
 from postcall.workspaces.audit import record as add
 from postcall.workspaces.models import AuditEntry
 from postcall.workspaces.scope import within
@@ -84,21 +84,13 @@ class AuditFilters(Paging):
     openapi_extra={"responses": {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}},
 )
 def list_audit(request: ApiRequest, filters: Query[AuditFilters]) -> HttpResponse | StreamingHttpResponse:
-    rows = between(_fitting(within(request.auth.workspace, AuditEntry), filters), filters.from_, filters.to)
+    entries = within(request.auth.workspace, AuditEntry)
+    fitting = found(entries, actor=filters.actor, verb=filters.verb, thing=filters.object)
+    rows = between(fitting, filters.from_, filters.to)
     accepts = request.headers.get("Accept", "")
     if filters.format == "csv" or (filters.format is None and accepts.startswith("text/csv")):
         return _as_csv(rows)
     return page_of(rows, filters, _out)
-
-
-def _fitting(rows: QuerySet[AuditEntry], filters: AuditFilters) -> QuerySet[AuditEntry]:
-    if (actor := filters.actor) is not None:
-        rows = rows.filter(Q(actor_kind=actor) | Q(actor_id=actor) | Q(actor_name=actor))
-    if filters.verb is not None:
-        rows = rows.filter(verb=filters.verb)
-    if (thing := filters.object) is not None:
-        rows = rows.filter(Q(object_kind=thing) | Q(object_id=thing))
-    return rows
 
 
 def _out(entry: AuditEntry) -> AuditEntryOut:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from postcall.workspaces.encryption import EncryptedField
 from postcall.workspaces.models import Workspace
 
 
@@ -17,7 +18,7 @@ class IdempotentRequest(models.Model):
     key = models.CharField(max_length=255)
     request_digest = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(null=True, help_text="None while the first request is under way.")
-    body = models.BinaryField(default=b"")
+    body = EncryptedField(blank=True, help_text="It may hold a secret that is shown this once.")
     content_type = models.CharField(max_length=60, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

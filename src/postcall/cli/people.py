@@ -18,7 +18,8 @@ from postcall.cli.output import fail, note, out, print_json
 from postcall.config import config
 
 if TYPE_CHECKING:
-    from postcall.workspaces.models import ApiKey, Workspace
+    from postcall.workspaces.audit import Actor, Thing
+    from postcall.workspaces.models import ApiKey, Membership, User, Workspace
 
 # A hint is the key's first characters; fewer than these say too little to revoke by.
 SHORTEST_HINT = 5
@@ -65,7 +66,10 @@ def create_workspace(
 ) -> None:
     """Make a new tenant."""
     with prepared():
+        from django.db import transaction
+
         from postcall.actions.copying import create_workspace as create
+        from postcall.workspaces.audit import Actor, Changes, Thing, record
         from postcall.workspaces.models import Workspace
 
         name = name.strip()
@@ -74,7 +78,10 @@ def create_workspace(
         if Workspace.objects.filter(name__iexact=name).exists():
             raise fail(f"there is a workspace “{name}” already: choose another name")
         source = workspace_named(from_name) if from_name else None
-        made, actions = create(name, source)
+        with transaction.atomic():
+            made, actions = create(name, source)
+            copied_from: Changes = {"from": [None, source.name], "actions": [None, actions]} if source else {}
+            record(made, Actor.at_command_line(), "create", Thing("workspace", made.pk, made.name), copied_from)
         if as_json:
             print_json({"id": made.pk, "name": made.name, "actions": actions})
         else:
@@ -99,34 +106,22 @@ def create_user(
 ) -> None:
     """Let a person sign in. The password is asked for, or made and shown where nobody can be asked."""
     with prepared():
-        from django.contrib.auth.password_validation import validate_password
         from django.core.exceptions import ValidationError
         from django.core.validators import validate_email
+        from django.db import transaction
 
-        from postcall.workspaces.models import Membership, User
+        from postcall.workspaces.models import User
 
         tenant = workspace_named(in_workspace)
         try:
             validate_email(email)
         except ValidationError:
             raise fail(f"EMAIL: “{email}” is no e-mail address") from None
-        person = User.objects.filter(email__iexact=email).first()
-        known, made_up = person is not None, None
-        if person is None:
-            password = _password(password_stdin)
-            if password is None:
-                password = made_up = secrets.token_urlsafe(12)
-            try:
-                validate_password(password)
-            except ValidationError as error:
-                raise fail(f"the password: {' '.join(error.messages)}") from None
-            person = User.objects.create_user(email, password)
-        membership, _ = Membership.objects.get_or_create(
-            workspace=tenant, user=person, defaults={"role": (role or Role.owner).value}
-        )
-        if role is not None and membership.role != role.value:
-            membership.role = role.value
-            membership.save(update_fields=["role"])
+        known = User.objects.filter(email__iexact=email).exists()
+        password, made_up = (None, None) if known else _new_password(password_stdin, email)
+        with transaction.atomic():
+            person = _person(email, password)
+            membership = _let_in(tenant, person, role)
         if as_json:
             shown = {"email": person.email, "workspace": tenant.name, "role": membership.role}
             print_json(shown | {"password": made_up, "existing": known})
@@ -136,6 +131,118 @@ def create_user(
             note("They were here before: their password stays as it is.")
         if made_up:
             out.print(Text.assemble("Password, shown this once: ", (made_up, "bold")))
+
+
+def _person(email: str, password: str | None) -> User:
+    """Who goes by that address; made with `password` where nobody does."""
+    from postcall.workspaces.models import User
+
+    person = User.objects.filter(email__iexact=email).first()
+    return person or User.objects.create_user(email, password or secrets.token_urlsafe(32))
+
+
+def _let_in(tenant: Workspace, person: User, role: Role | None) -> Membership:
+    """As an owner unless `role` says otherwise; a member stays what they are unless it does."""
+    from postcall.workspaces.audit import Actor, Thing, record
+    from postcall.workspaces.models import Membership
+
+    membership = Membership.objects.filter(workspace=tenant, user=person).first()
+    before = membership.role if membership else None
+    after = role.value if role else before or Role.owner.value
+    if before != after:
+        membership, _ = Membership.objects.update_or_create(workspace=tenant, user=person, defaults={"role": after})
+        thing = Thing("user", person.pk, person.email)
+        verb = "create" if before is None else "update"
+        record(tenant, Actor.at_command_line(), verb, thing, {"role": [before, after]})
+    assert membership is not None
+    return membership
+
+
+@user.command("password")
+def change_password(
+    email: str,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a person another password. Wherever they are signed in they are signed out."""
+    with prepared():
+        from django.db import transaction
+
+        from postcall.workspaces.audit import CHANGED, Actor, Thing
+
+        person = _known(email)
+        password, made_up = _new_password(password_stdin, person.email)
+        with transaction.atomic():
+            person.set_password(password)
+            person.save(update_fields=["password"])
+            _tell_homes(person, Actor.at_command_line(), "update", Thing("user", person.pk, person.email), CHANGED)
+        if as_json:
+            print_json({"email": person.email, "password": made_up})
+            return
+        out.print(Text(f"{person.email} has a new password and is signed out everywhere."))
+        if made_up:
+            out.print(Text.assemble("Password, shown this once: ", (made_up, "bold")))
+
+
+@user.command("remove")
+def remove_user(email: str, in_workspace: InWorkspace = "Default", as_json: AsJson = False) -> None:
+    """Keep a person out of a workspace from their next click on. What they did stays in the log."""
+    with prepared():
+        from django.db import transaction
+
+        from postcall.workspaces.audit import Actor, Thing, record
+        from postcall.workspaces.models import Membership
+
+        person, tenant = _known(email), workspace_named(in_workspace)
+        membership = Membership.objects.filter(workspace=tenant, user=person).first()
+        if membership is None:
+            raise fail(f"{person.email} is no member of {tenant.name}")
+        with transaction.atomic():
+            membership.delete()
+            thing = Thing("user", person.pk, person.email)
+            record(tenant, Actor.at_command_line(), "delete", thing, {"role": [membership.role, None]})
+        if as_json:
+            print_json({"email": person.email, "workspace": tenant.name, "role": None})
+        else:
+            out.print(Text(f"{person.email} is no member of {tenant.name} any more."))
+
+
+def _known(email: str) -> User:
+    from postcall.workspaces.models import User
+
+    person = User.objects.filter(email__iexact=email).first()
+    if person is None:
+        raise fail(f"nobody signs in as “{email}”")
+    return person
+
+
+def _tell_homes(person: User, actor: Actor, verb: str, thing: Thing, password: str) -> None:
+    """In the audit log of every workspace that the person may enter."""
+    from postcall.workspaces.audit import record
+
+    homes: list[UUID | None] = [*person.memberships.values_list("workspace_id", flat=True)]
+    for home in homes or [None]:
+        record(home, actor, verb, thing, {"password": password})
+
+
+def _new_password(from_stdin: bool, email: str) -> tuple[str, str | None]:
+    """The password, and the same again where it was made here and has to be shown. Fails where it is too weak."""
+    from django.contrib.auth.password_validation import validate_password
+    from django.core.exceptions import ValidationError
+
+    from postcall.workspaces.models import User
+
+    given = _password(from_stdin)
+    if given is None:
+        made_up = secrets.token_urlsafe(12)
+        return made_up, made_up
+    try:
+        validate_password(given, User(email=email))
+    except ValidationError as error:
+        raise fail(f"the password: {' '.join(error.messages)}") from None
+    return given, None
 
 
 def _password(from_stdin: bool) -> str | None:
@@ -160,10 +267,16 @@ def create_key(
 ) -> None:
     """Make an API key. It is printed this once."""
     with prepared():
+        from django.db import transaction
+
+        from postcall.workspaces.audit import Actor, Thing, record
         from postcall.workspaces.models import ApiKey
 
         tenant = workspace_named(in_workspace)
-        row, secret = ApiKey.issue(tenant, name, scope.value)
+        with transaction.atomic():
+            row, secret = ApiKey.issue(tenant, name, scope.value)
+            told = {"scope": [None, scope.value]}
+            record(tenant, Actor.at_command_line(), "create", Thing("key", row.pk, f"{name} ({row.hint}…)"), told)
         if as_json:
             print_json({"id": row.pk, "workspace": tenant.name, "name": name, "scope": scope, "key": secret})
         else:
@@ -222,14 +335,19 @@ def revoke_key(
 ) -> None:
     """Refuse a key from the next request on, for good."""
     with prepared():
+        from django.db import transaction
         from django.utils import timezone
 
+        from postcall.workspaces.audit import Actor, Thing, record
         from postcall.workspaces.models import ApiKey
 
         row = _one_key(which)
         if row.revoked_at is None:
-            row.revoked_at = timezone.now()
-            row.save(update_fields=["revoked_at"])
+            with transaction.atomic():
+                row.revoked_at = timezone.now()
+                row.save(update_fields=["revoked_at"])
+                thing = Thing("key", row.pk, f"{row.name} ({row.hint}…)")
+                record(row.workspace, Actor.at_command_line(), "revoke", thing)
         if as_json:
             print_json(
                 {"id": row.pk, "name": row.name, "workspace": row.workspace.name, "revoked_at": row.revoked_at}

@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from postcall.logs import scrubbed
 from postcall.shapes import storable
@@ -81,6 +82,19 @@ def record(
         object_name=_told(thing.name)[:254],
         changes={field: _tellable(change) for field, change in (changes or {}).items()},
     )
+
+
+def found(
+    rows: QuerySet[AuditEntry], *, actor: str | None = None, verb: str | None = None, thing: str | None = None
+) -> QuerySet[AuditEntry]:
+    """The entries of an actor (a kind, an id or a name), of a verb, about a thing (a kind or an id)."""
+    if actor is not None:
+        rows = rows.filter(Q(actor_kind=actor) | Q(actor_id=actor) | Q(actor_name=actor))
+    if verb is not None:
+        rows = rows.filter(verb=verb)
+    if thing is not None:
+        rows = rows.filter(Q(object_kind=thing) | Q(object_id=thing))
+    return rows
 
 
 def difference(

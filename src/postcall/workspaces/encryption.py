@@ -22,9 +22,17 @@ def _fernet_key(secret: str) -> bytes:
 
 
 @cache
+def _fernets(keys: tuple[str, ...]) -> tuple[Fernet, ...]:
+    return tuple(Fernet(_fernet_key(key)) for key in keys)
+
+
+def _keys() -> tuple[Fernet, ...]:
+    """The newest first."""
+    return _fernets((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
+
+
 def _fernet() -> MultiFernet:
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return MultiFernet([Fernet(_fernet_key(key)) for key in keys])
+    return MultiFernet(_keys())
 
 
 def encrypt(plain: str) -> str:
@@ -39,6 +47,15 @@ def decrypt(stored: str) -> str:
         raise CannotDecrypt(
             "a stored secret cannot be read: put the POSTCALL_SECRET_KEY that encrypted it back, after a comma"
         ) from None
+
+
+def is_by_newest(stored: str) -> bool:
+    """Whether the newest key alone opens it."""
+    try:
+        _keys()[0].decrypt(stored.encode())
+    except InvalidToken:
+        return False
+    return True
 
 
 if TYPE_CHECKING:
