@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber
 
@@ -13,7 +15,8 @@ def e164(written: str, region: str | None = None) -> str | None:
     there is read with its country's code. A number is taken when it is
     possible, not only when it is assigned: fictional 555 numbers and Twilio's test numbers are.
     """
-    text = written.strip()
+    # What was copied out of an address book often carries marks of writing direction.
+    text = "".join(letter for letter in written if unicodedata.category(letter) != "Cf").strip()
     for scheme in ("tel:", "sip:", "sips:"):
         text = text.removeprefix(scheme)
     text = text.split("@")[0].split(";")[0]
