@@ -20,7 +20,6 @@ from postcall.keeping.redact import forget_what_is_due
 from postcall.messages.models import Attempt, DeliveryEvent, Message, StrayCallback
 from postcall.sandbox.running import Sandbox
 from postcall.work import clock
-from postcall.workspaces.encryption import encrypt
 from postcall.workspaces.models import Workspace
 
 from .clinic import ANN, BEN, OURS, Clinic
@@ -34,9 +33,9 @@ def everything_stored() -> str:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT table_name, column_name, data_type FROM information_schema.columns"
-            " JOIN information_schema.tables USING (table_schema, table_name) WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'"
-            " AND data_type IN ('text', 'character varying', 'character', 'json', 'jsonb', 'bytea', 'ARRAY',"
-            " 'tsvector', 'USER-DEFINED', 'inet', 'name')"
+            " JOIN information_schema.tables USING (table_schema, table_name)"
+            " WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'"
+            " AND data_type NOT IN ('uuid', 'boolean', 'timestamp with time zone', 'smallint', 'integer')"
         )
         stored = []
         for table, column, kind in cursor.fetchall():
@@ -88,7 +87,7 @@ def test_it_leaves_nothing_of_a_person_in_any_column(clinic: Clinic, sandbox: Sa
         body="Annabel here",
         url="http://127.0.0.1:9/",
     )
-    body = encrypt(json.dumps({"headers": {}, "body": json.dumps({"to": ANN})})).encode()
+    body = json.dumps({"headers": {}, "body": json.dumps({"to": ANN})})
     IdempotentRequest.objects.create(workspace=clinic.workspace, key="k", status=200, body=body)
     assert left_of_ann(everything_stored())
     erasure = forget()

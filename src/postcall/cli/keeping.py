@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import psycopg
 import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.text import Text
 
 from postcall.cli.calls import bar
-from postcall.cli.environment import prepared
-from postcall.cli.output import fail, note, out, print_json
+from postcall.cli.environment import data_dir, database, prepared
+from postcall.cli.output import err, fail, note, out, print_json
 from postcall.cli.people import AsJson, InWorkspace, workspace_named
+from postcall.config import config
+from postcall.database.embedded import DatabaseUrl
 from postcall.keeping.files import STDOUT, Refused, refuse_existing, whole
 
 if TYPE_CHECKING:
+    from postcall.keeping.archive import Reader
     from postcall.keeping.erase import Found
     from postcall.keeping.models import Erasure
 
@@ -37,6 +44,12 @@ def refusals() -> Iterator[None]:
         yield
     except Refused as refused:
         raise fail(str(refused)) from None
+
+
+def byte_bar() -> Progress:
+    """A progress bar of bytes on standard error."""
+    said = TextColumn("{task.description}", markup=False)
+    return Progress(said, BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=err)
 
 
 def export(
@@ -66,6 +79,162 @@ def export(
         note(f"{written} lines of {workspace.name} written.")
 
 
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write; - is standard output.")],
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the embedded database with its secrets into one file, while everything goes on. Keep it like a
+    password."""
+    if config().database_url is not None:
+        raise fail(
+            "the database is at DATABASE_URL: use `pg_dump --format=custom`, and keep POSTCALL_SECRET_KEY with the "
+            "dump, without which what is encrypted in it cannot be read"
+        )
+    folder = data_dir()
+    if not (folder / "postgres").exists():
+        raise fail(f"{folder} holds no database: set POSTCALL_DATA_DIR to the folder of the one to back up")
+    with refusals():
+        refuse_existing(file, force=force)
+    with database(), refusals(), byte_bar() as progress:
+        from postcall.keeping.backup import back_up
+
+        url = config().database_url
+        assert url is not None
+        task = progress.add_task("Backing up", total=None)
+        with whole(file, force=force) as target:
+            made = back_up(
+                folder,
+                DatabaseUrl(url.get_secret_value()),
+                config().secret_keys,
+                target,
+                lambda size: progress.advance(task, size),
+            )
+    if str(file) == STDOUT:
+        return
+    if as_json:
+        print_json({"file": str(file), "bytes": file.stat().st_size} | made.model_dump(mode="json"))
+        return
+    note(f"{file.stat().st_size / 1e6:.1f} MB written to {file}, as of {made.taken_at:%Y-%m-%d %H:%M:%S} UTC.")
+    if "secret-key" not in made.members:
+        note("POSTCALL_SECRET_KEY came from the environment and is not in it: keep that as well.")
+
+
+def restore(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A backup; without one only --resume or --taken-at.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Let texts go out: no other Postcall works on the same calls.")
+    ] = False,
+    taken_at: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S"],
+            help="For a database at DATABASE_URL that was restored by other means: when its copy was made (UTC).",
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Move aside what is in the data folder.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the data folder from a backup. Nothing is sent before --resume, and nothing that was sent since the
+    backup is sent again: Twilio's lists are asked first."""
+    if file is not None and taken_at is not None:
+        raise typer.BadParameter("a backup knows when it was made", param_hint="--taken-at")
+    if file is None:
+        _tell_restored(taken_at, resume, as_json)
+        return
+    if config().database_url is not None:
+        raise fail(
+            "the database is at DATABASE_URL: use `pg_restore`, give POSTCALL_SECRET_KEY its old value, and before "
+            "Postcall starts say `postcall restore --taken-at TIME`, when the dump was made"
+        )
+    with refusals(), byte_bar() as progress:
+        from postcall.keeping.archive import Reader
+
+        task = progress.add_task("Checking", total=file.stat().st_size if file.exists() else None)
+        with Reader(file, lambda size: progress.advance(task, size)) as opened:
+            progress.stop()
+            _confirm_restoring(opened, yes)
+            aside = _restored(opened, force, resume)
+            taken = opened.manifest.taken_at
+    if as_json:
+        print_json(
+            {
+                "data_dir": str(data_dir()),
+                "taken_at": taken,
+                "moved_aside": str(aside) if aside else None,
+                "sending": resume,
+            }
+        )
+        return
+    out.print(Text(f"Restored into {data_dir()}, as of {taken:%Y-%m-%d %H:%M:%S} UTC."))
+    if aside is not None:
+        note(f"What was there before is in {aside}.")
+    if not resume:
+        note(
+            "Nothing is sent yet. Make sure that no other Postcall works on the same calls; then "
+            "`postcall restore --resume` lets texts go out."
+        )
+
+
+def _confirm_restoring(backup: Reader, yes: bool) -> None:
+    made = backup.manifest
+    said = (
+        f"Restore the backup of {made.taken_at:%Y-%m-%d %H:%M:%S} UTC (Postcall {made.postcall}) into {data_dir()}"
+    )
+    if yes:
+        note(said)
+    elif not sys.stdin.isatty():
+        raise fail("restoring has to be confirmed: say --yes")
+    else:
+        typer.confirm(f"{said}?", abort=True, err=True)
+
+
+def _restored(backup: Reader, force: bool, resume: bool) -> Path | None:
+    from postcall.keeping.restore import restore as restored
+
+    return restored(backup, data_dir(), config().secret_keys, _known_migrations(), force=force, resume=resume)
+
+
+def _known_migrations() -> dict[str, set[str]]:
+    """This Postcall's own, by app; without a database."""
+    import django
+    from django.db.migrations.loader import MigrationLoader
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "postcall.settings"
+    django.setup()
+    loader = MigrationLoader(None)
+    known: dict[str, set[str]] = {}
+    for app, name in loader.disk_migrations:
+        known.setdefault(app, set()).add(name)
+    return known
+
+
+def _tell_restored(taken_at: datetime | None, resume: bool, as_json: bool) -> None:
+    """Of a database that is in place already: that it was restored, and that it may send."""
+    if taken_at is None and not resume:
+        raise typer.BadParameter("name a backup, or say --resume", param_hint="FILE")
+    from postcall.keeping.restore import mark_restored, resume_sending
+
+    if taken_at is not None and taken_at.tzinfo is None:
+        taken_at = taken_at.replace(tzinfo=UTC)
+    with prepared():
+        url = config().database_url
+        assert url is not None
+        with psycopg.connect(url.get_secret_value(), autocommit=True) as connection:
+            if taken_at is not None:
+                mark_restored(connection, taken_at, resume=resume)
+            resumed = resume_sending(connection) if resume else False
+    if as_json:
+        print_json({"taken_at": taken_at, "sending": resume, "resumed": resumed})
+    elif resume:
+        out.print("Texts go out again." if resumed or taken_at else "Sending was not paused by a restoration.")
+    else:
+        out.print("Noted. Nothing is sent before `postcall restore --resume`.")
+
+
 def erase(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="With its country code, such as +14155550132.")],
     in_workspace: Annotated[str, typer.Option("--workspace", help="One workspace’s name, or all of them.")] = ALL,
@@ -73,8 +242,8 @@ def erase(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Forget a person: words, texts and number, here and at Twilio. What happened stays, without them, and the number
-    is never texted again, although nobody can read any more which one it was."""
+    """Forget a person: words, texts and number, here and at Twilio. What happened stays, without them, and the
+    number is never texted again, although nobody can read any more which one it was."""
     from postcall.numbers import e164
 
     found_number = e164(number)

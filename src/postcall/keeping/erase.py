@@ -40,7 +40,7 @@ from postcall.messages.models import (
 from postcall.pace import paced_delta
 from postcall.work import clock
 from postcall.work.leases import settle
-from postcall.workspaces.encryption import CannotDecrypt, decrypt, encrypt
+from postcall.workspaces.encryption import CannotDecrypt
 from postcall.workspaces.models import Workspace
 
 # After which waits an erasure looks again at what was on its way.
@@ -346,12 +346,13 @@ def _hash_opt_outs(person: _Person, calls: list[UUID]) -> None:
 
 def _forget_answers(person: _Person, ids: Iterable[str]) -> None:
     """What the API would repeat to a repeated request. The request stays known: it must not be done again."""
-    for row in IdempotentRequest.objects.filter(workspace_id=person.home).exclude(status=410):
+    rows = IdempotentRequest.objects.filter(workspace_id=person.home).exclude(status=410)
+    for key in list(rows.values_list("pk", flat=True)):
         try:
-            text = decrypt(bytes(row.body).decode()) if row.body else ""
+            row = rows.get(pk=key)
         except CannotDecrypt:
             continue
-        if person.spellings.stands_in(text) or any(pk in text for pk in ids):
+        if person.spellings.stands_in(row.body) or any(pk in row.body for pk in ids):
             row.status, row.content_type = 410, "application/problem+json"
-            row.body = encrypt(json.dumps({"headers": {}, "body": json.dumps(_GONE)})).encode()
+            row.body = json.dumps({"headers": {}, "body": json.dumps(_GONE)})
             row.save(update_fields=["status", "content_type", "body"])
