@@ -25,7 +25,12 @@ def text(clinic: Clinic, body: str, **fields: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "body", ["STOP", "stop", " Stop. ", "UNSUBSCRIBE", "End", "quit", "Stop all", "opt-out", "CANCEL"]
+    "body",
+    [
+        *("STOP", "stop", " Stop. ", "sToP!!", "“Stop”", "\nSTOP\n", "S.T.O.P", "ＳＴＯＰ", "🛑 stop 🛑"),
+        *("UNSUBSCRIBE", "End", "quit", "Stop all", "STOPALL", "revoke", "opt-out", "Opt out", "CANCEL", "cancel."),
+        *("ARRET", "Arrêt", "arrêté", "ARRE\u0302T", "Arrett", "ALTO", "¡Alto!"),
+    ],
 )
 def test_it_hears_stop(clinic: Clinic, body: str) -> None:
     assert text(clinic, body) == '<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -39,7 +44,39 @@ def test_it_hears_what_twilio_made_of_the_text(clinic: Clinic) -> None:
     assert active_opt_out(clinic.workspace.pk, ANN)
 
 
-@pytest.mark.parametrize("body", ["HELP", "", "Can I stop by at 5?", "Thanks"])
+@pytest.mark.parametrize("told", ["STOP", "stop", " Stop "])
+def test_it_hears_what_twilio_made_of_the_text_in_any_case(clinic: Clinic, told: str) -> None:
+    text(clinic, "ok", OptOutType=told)
+    assert active_opt_out(clinic.workspace.pk, ANN)
+
+
+def test_twilios_word_goes_before_the_texts_own(clinic: Clinic) -> None:
+    """A campaign may have made START of another word, or HELP of one of ours."""
+    text(clinic, "stop", OptOutType="HELP")
+    assert active_opt_out(clinic.workspace.pk, ANN) is None
+    text(clinic, "stop")
+    text(clinic, "otra vez", OptOutType="START")
+    assert active_opt_out(clinic.workspace.pk, ANN) is None
+
+
+@pytest.mark.parametrize("told", ["", "LATER", "STOP PLEASE"])
+def test_a_word_of_twilios_that_is_not_known_changes_nothing(clinic: Clinic, told: str) -> None:
+    text(clinic, "Stop", OptOutType=told)
+    text(clinic, "Thanks", OptOutType=told)
+    assert active_opt_out(clinic.workspace.pk, ANN)
+
+
+@pytest.mark.parametrize("body", ["HELP", "help", "Info", "AIDE", "Ayuda"])
+def test_help_changes_nothing(clinic: Clinic, body: str) -> None:
+    text(clinic, body)
+    text(clinic, body, OptOutType="HELP")
+    assert not OptOut.objects.exists()
+    text(clinic, "STOP")
+    text(clinic, body)
+    assert active_opt_out(clinic.workspace.pk, ANN)
+
+
+@pytest.mark.parametrize("body", ["", "Can I stop by at 5?", "Thanks", "Please stop", "stopped", "🛑", "ENDE"])
 def test_it_takes_nothing_else_for_a_stop(clinic: Clinic, body: str) -> None:
     text(clinic, body)
     assert not OptOut.objects.exists()
@@ -50,6 +87,42 @@ def test_start_ends_what_stop_began(clinic: Clinic, body: str) -> None:
     text(clinic, "STOP")
     text(clinic, body)
     assert active_opt_out(clinic.workspace.pk, ANN) is None
+
+
+@pytest.mark.parametrize("body", ["Yes!", "Yes, Tuesday is fine", "re-start", "un stop", "“start”", "STARTS"])
+def test_it_guesses_no_consent(clinic: Clinic, body: str) -> None:
+    text(clinic, "STOP")
+    text(clinic, body)
+    assert active_opt_out(clinic.workspace.pk, ANN)
+
+
+@pytest.mark.parametrize("body", [" start ", "START\n", "yes"])
+def test_it_takes_the_bare_word_for_consent(clinic: Clinic, body: str) -> None:
+    text(clinic, "STOP")
+    text(clinic, body)
+    assert active_opt_out(clinic.workspace.pk, ANN) is None
+
+
+def test_a_stop_that_comes_twice_is_one(clinic: Clinic) -> None:
+    text(clinic, "STOP")
+    text(clinic, "Stop")
+    assert OptOut.objects.count() == 1
+    text(clinic, "START")
+    text(clinic, "START")
+    text(clinic, "STOP")
+    assert OptOut.objects.count() == 2
+    assert active_opt_out(clinic.workspace.pk, ANN)
+
+
+def test_start_brings_back_only_what_stop_took_in_each_workspace(clinic: Clinic) -> None:
+    other = Clinic("Elm Clinic", clinic.sandbox)
+    for sharing in (clinic, other):
+        sharing.account = use_own(sharing.workspace, account_sid=SHARED, auth_token="shared").account
+    opt_out(other.workspace.pk, ANN, OptOut.Origin.OPERATOR)
+    text(clinic, "STOP")
+    text(clinic, "START")
+    assert active_opt_out(clinic.workspace.pk, ANN) is None
+    assert active_opt_out(other.workspace.pk, ANN)
 
 
 def test_start_ends_what_twilio_told_of_a_stop(clinic: Clinic) -> None:
@@ -63,6 +136,19 @@ def test_start_does_not_end_what_was_said_otherwise(clinic: Clinic, origin: str)
     opt_out(clinic.workspace.pk, ANN, origin)
     text(clinic, "START")
     assert active_opt_out(clinic.workspace.pk, ANN)
+
+
+@pytest.mark.parametrize("origin", [OptOut.Origin.SAID, OptOut.Origin.OPERATOR])
+@pytest.mark.parametrize("first", ["STOP", "otherwise"])
+def test_start_does_not_end_what_was_said_beside_a_stop(clinic: Clinic, origin: str, first: str) -> None:
+    if first == "STOP":
+        text(clinic, "STOP")
+    opt_out(clinic.workspace.pk, ANN, origin, quote="Take me off your list.")
+    text(clinic, "STOP")
+    text(clinic, "START")
+    found = active_opt_out(clinic.workspace.pk, ANN)
+    assert found is not None
+    assert (found.origin, found.quote) == (origin, "Take me off your list.")
 
 
 def test_a_stop_counts_in_every_workspace_on_the_sender(clinic: Clinic) -> None:

@@ -15,6 +15,10 @@ from postcall.followups.models import NumberKey, OptOut
 from postcall.work import clock
 
 
+# What a STOP began, which a START ends: never what somebody said aloud or an operator recorded.
+BY_STOP: Final = (OptOut.Origin.STOP.value, OptOut.Origin.TWILIO.value)
+
+
 def lock_recipient(workspace_id: UUID, number: str) -> None:
     """Until this transaction ends, nobody else sends to the number in this workspace, nor opts it out.
 
@@ -29,10 +33,16 @@ def lock_recipient(workspace_id: UUID, number: str) -> None:
 def opt_out(
     workspace_id: UUID, number: str, origin: str, *, quote: str = "", call: Call | None = None
 ) -> tuple[OptOut, bool]:
-    """Records that `number` (E.164) must not be texted; returns the row and whether it is new."""
+    """Records that `number` (E.164) must not be texted; returns the row and whether it is new.
+
+    Where a STOP is known, what is said otherwise takes its place: a START is not to end that.
+    """
     lock_recipient(workspace_id, number)
     if known := active_opt_out(workspace_id, number):
-        return known, False
+        if origin in BY_STOP or known.origin not in BY_STOP:
+            return known, False
+        OptOut.objects.filter(pk=known.pk).update(ended_at=clock.now(), ended_by=origin)
+        number = known.number
     row = OptOut(workspace_id=workspace_id, number=number, origin=origin, quote=quote, call=call)
     row.save(force_insert=True)
     return row, True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 from uuid import UUID
@@ -10,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from postcall.followups.models import OptOut
-from postcall.followups.optouts import opt_in, opt_out
+from postcall.followups.optouts import BY_STOP, opt_in, opt_out
 from postcall.messages.accounts import proven_alike
 from postcall.messages.models import Account, Attempt, SendingAccount
 from postcall.messages.signatures import Params, UnknownAddress, verify
@@ -20,15 +21,14 @@ log = structlog.get_logger("postcall.messages")
 
 Keyword = Literal["STOP", "START", "HELP"]
 
-# Twilio's own words; it blocks and unblocks by them itself, and answers HELP.
+# The words that Twilio documents: its own, by which it blocks and unblocks itself, and those of campaigns in French
+# (ARRET, AIDE) and Spanish (ALTO, AYUDA).
 _WORDS: Final[dict[Keyword, str]] = {
-    "STOP": "STOP UNSUBSCRIBE END QUIT STOPALL REVOKE OPTOUT CANCEL",
+    "STOP": "STOP UNSUBSCRIBE END QUIT STOPALL REVOKE OPTOUT CANCEL ARRET ARRETE ARRETT ALTO",
     "START": "START UNSTOP YES",
-    "HELP": "HELP INFO",
+    "HELP": "HELP INFO AIDE AYUDA",
 }
 _KEYWORDS: Final[dict[str, Keyword]] = {word: kind for kind, words in _WORDS.items() for word in words.split()}
-# Opt-outs that a STOP began: only these does START end, never what somebody said aloud or an operator recorded.
-_BY_STOP: Final = (OptOut.Origin.STOP.value, OptOut.Origin.TWILIO.value)
 
 # Twilio has answered the person already.
 NO_REPLY: Final = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -56,17 +56,28 @@ def receive(token: str, path: str, pairs: Iterable[tuple[str, str]], headers: Ma
         if keyword == "STOP":
             opt_out(workspace_id, number, OptOut.Origin.STOP, quote=params.get("Body").replace("\0", "")[:200])
         elif keyword == "START":
-            opt_in(workspace_id, number, OptOut.Origin.STOP, only_origins=_BY_STOP)
+            opt_in(workspace_id, number, OptOut.Origin.STOP, only_origins=BY_STOP)
     return NO_REPLY
 
 
 def keyword_of(params: Params) -> Keyword | None:
-    """What Twilio made of the text, where Advanced Opt-Out says so, and what the text is by itself."""
-    told = params.get("OptOutType").upper()
+    """What Twilio made of the text, where Advanced Opt-Out says so, and what the text is by itself.
+
+    “Stop.”, "stop all", "OPT-OUT" and "Arrêt!" are as clear as STOP. Consent is not guessed: START and its like
+    count as Twilio takes them, the bare word in any case.
+    """
+    told = params.get("OptOutType").strip().upper()
     if told in _WORDS:
         return told
-    # “Stop.”, "stop all" and "OPT-OUT" are as clear as STOP.
-    return _KEYWORDS.get(re.sub(r"[\W_]+", "", params.get("Body")).upper())
+    body = params.get("Body")
+    keyword = _KEYWORDS.get(_bare(body))
+    return None if keyword == "START" and body.strip().upper() != _bare(body) else keyword
+
+
+def _bare(body: str) -> str:
+    """Its letters and digits, without accents, in capitals."""
+    plain = unicodedata.normalize("NFKD", body)
+    return re.sub(r"[\W_]+", "", "".join(char for char in plain if not unicodedata.combining(char))).upper()
 
 
 def _concerned(account: Account, number: str) -> list[UUID]:
