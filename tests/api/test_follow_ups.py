@@ -1,7 +1,8 @@
 """/follow-ups: what waits for the operator, and what they decide."""
 
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -64,7 +65,26 @@ def test_it_approves_once(api: Api, follow: Follow) -> None:
     done = follow("approve")
     assert api.post(f"/follow-ups/{done.follow_up}/approve").status == 200
     again = api.post(f"/follow-ups/{done.follow_up}/approve")
-    assert (again.status, again.json["code"]) == (409, "not_held")
+    assert (again.status, again.json["code"]) == (409, "already_reviewed")
+    assert re.match(r"test \(\S+…\) approved it \d+ seconds? ago", again.json["detail"])
+    shown = api.get(f"/follow-ups/{done.follow_up}").json
+    assert (shown["review"]["decision"], shown["review"]["by"]["kind"], shown["expires_at"]) == (
+        "approved",
+        "key",
+        None,
+    )
+
+
+def test_it_says_when_a_held_text_lapses(api: Api, follow: Follow) -> None:
+    shown = api.get(f"/follow-ups/{follow('approve').follow_up}").json
+    decided, lapses = (datetime.fromisoformat(shown[name]) for name in ("decided_at", "expires_at"))
+    assert (lapses - decided, shown["review"]) == (timedelta(days=1), None)
+
+
+def test_it_approves_one_text_once(api: Api, follow: Follow) -> None:
+    done = follow("approve")
+    for _ in range(2):
+        api.post(f"/follow-ups/{done.follow_up}/approve")
     assert Message.objects.count() == 1
 
 

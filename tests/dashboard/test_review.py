@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -74,7 +76,16 @@ def test_it_rejects(browser_client: Client, held: FollowUp) -> None:
 
 def test_it_says_when_somebody_else_was_quicker(browser_client: Client, held: FollowUp) -> None:
     press(browser_client, held, "reject")
-    assert "not held (any more)" in press(browser_client, held, "reject")
+    page = press(browser_client, held, "reject")
+    assert re.search(
+        r"\S+@northgate\.example rejected it \d+ seconds? ago, so there is nothing left to decide", page
+    )
+    assert re.search(r"Rejected by \S+@northgate\.example", page)
+
+
+def test_it_says_when_a_held_text_lapses(browser_client: Client, held: FollowUp) -> None:
+    page = browser_client.get(f"/w/{held.workspace_id}/review").content.decode()
+    assert re.search(r"Lapses <time [^>]*data-ago>in 23 h</time> unless somebody decides", page)
 
 
 def test_it_goes_back_only_to_a_page_of_ours(browser_client: Client, held: FollowUp) -> None:

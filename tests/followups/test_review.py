@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -13,13 +15,24 @@ from postcall.calls.models import Call
 from postcall.followups.models import FollowUp, OptOut
 from postcall.followups.optouts import opt_out
 from postcall.followups.process import process
-from postcall.followups.review import NotPossible, approve, expire_held, give_feedback, reject, rejudge
+from postcall.followups.review import (
+    NotPossible,
+    approve,
+    expire_held,
+    expires_at,
+    give_feedback,
+    reject,
+    rejudge,
+)
 from postcall.judge.verdicts import JudgeFailed
 from postcall.messages.models import Message
+from postcall.workspaces.audit import Actor
 
 from .clinic import CUSTOMER, Clinic, KnowingJudge
 
 BOOKED = "After booking"
+DANA = Actor("user", "u-1", "dana@northgate.example")
+KIM = Actor("user", "u-2", "kim@northgate.example")
 
 
 def held(clinic: Clinic, message: str = "Booked.", **attachment: object) -> FollowUp:
@@ -30,19 +43,19 @@ def held(clinic: Clinic, message: str = "Booked.", **attachment: object) -> Foll
 
 def refused(row: FollowUp, clinic: Clinic, body: str | None = None) -> str:
     with pytest.raises(NotPossible) as problem:
-        approve(row, clinic.messaging, body)
+        approve(row, clinic.messaging, DANA, body)
     assert not clinic.messaging.drafts
     assert str(problem.value)[-1] == "."
     return problem.value.code
 
 
 def test_it_sends_what_was_approved(clinic: Clinic) -> None:
-    row = approve(held(clinic), clinic.messaging)
+    row = approve(held(clinic), clinic.messaging, DANA)
     assert (row.outcome, row.reason, Message.objects.get().body) == ("message", "", "Booked.")
 
 
 def test_it_sends_the_text_that_the_operator_wrote(clinic: Clinic) -> None:
-    approve(held(clinic), clinic.messaging, "See you on Thursday.")
+    approve(held(clinic), clinic.messaging, DANA, "See you on Thursday.")
     assert FollowUp.objects.get().body == Message.objects.get().body == "See you on Thursday."
 
 
@@ -69,11 +82,11 @@ def test_it_needs_an_account_to_approve(clinic: Clinic) -> None:
 
 def test_it_approves_nothing_twice(clinic: Clinic) -> None:
     row = held(clinic)
-    approve(row, clinic.messaging)
+    approve(row, clinic.messaging, DANA)
     with pytest.raises(NotPossible):
-        approve(row, clinic.messaging)
+        approve(row, clinic.messaging, DANA)
     with pytest.raises(NotPossible):
-        reject(row)
+        reject(row, DANA)
     assert Message.objects.count() == 1
 
 
@@ -87,7 +100,7 @@ def test_it_sends_one_text_when_two_approve_at_the_same_instant() -> None:
     def one() -> None:
         together.wait()
         try:
-            results.append(approve(row, clinic.messaging).outcome)
+            results.append(approve(row, clinic.messaging, DANA).outcome)
         except NotPossible as problem:
             results.append(problem.code)
         connections.close_all()
@@ -97,8 +110,86 @@ def test_it_sends_one_text_when_two_approve_at_the_same_instant() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(results) == ["message", "not_held", "not_held", "not_held"]
+    assert sorted(results) == ["already_reviewed", "already_reviewed", "already_reviewed", "message"]
     assert Message.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "did"),
+    [
+        (lambda row, clinic: approve(row, clinic.messaging, DANA), "approved it"),
+        (lambda row, clinic: approve(row, clinic.messaging, DANA, "See you."), "approved it in other words"),
+        (lambda row, _: reject(row, DANA), "rejected it"),
+    ],
+)
+@pytest.mark.parametrize("second", ["approve", "reject"])
+def test_it_tells_the_second_who_was_first(
+    clinic: Clinic, first: Callable[[FollowUp, Clinic], FollowUp], did: str, second: str
+) -> None:
+    row = held(clinic)
+    first(row, clinic)
+    FollowUp.objects.update(reviewed_at=timezone.now() - timedelta(seconds=125))
+    with pytest.raises(NotPossible) as problem:
+        approve(row, clinic.messaging, KIM) if second == "approve" else reject(row, KIM)
+    assert problem.value.code == "already_reviewed"
+    assert str(problem.value) == (
+        f"dana@northgate.example {did} 2 minutes ago, so there is nothing left to decide."
+    )
+    row.refresh_from_db()
+    assert (row.reviewer, row.reviewer_kind) == ("dana@northgate.example", "user")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_of_two_who_decide_at_the_same_instant_the_second_hears_of_the_first(seed: int) -> None:
+    clinic = Clinic()
+    row = held(clinic)
+    together = threading.Barrier(2)
+    heard: list[str] = []
+
+    def decide(verb: Callable[[], FollowUp]) -> None:
+        together.wait()
+        try:
+            verb()
+        except NotPossible as problem:
+            heard.append(str(problem))
+        connections.close_all()
+
+    deciding = [lambda: approve(row, clinic.messaging, DANA), lambda: reject(row, KIM)]
+    random.Random(seed).shuffle(deciding)
+    threads = [threading.Thread(target=decide, args=[verb]) for verb in deciding]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    row.refresh_from_db()
+    assert len(heard) == 1
+    assert heard[0].startswith(f"{row.reviewer} {'approved' if row.review == 'approved' else 'rejected'} it ")
+    assert Message.objects.count() == (row.review == "approved")
+
+
+def test_it_says_that_nobody_decided_in_time(clinic: Clinic) -> None:
+    row = held(clinic, send_within_s=600)
+    FollowUp.objects.update(decided_at=timezone.now() - timedelta(seconds=601))
+    expire_held()
+    assert refused(row, clinic) == "expired"
+
+
+def test_it_knows_when_a_held_text_lapses(clinic: Clinic) -> None:
+    row = held(clinic, send_within_s=600)
+    assert row.decided_at is not None
+    assert expires_at(row) == row.decided_at + timedelta(seconds=600)
+    assert expires_at(approve(row, clinic.messaging, DANA)) is None
+    row.outcome, row.reason = FollowUp.Outcome.HELD, "judge_failed"
+    assert expires_at(row) is None
+
+
+def test_a_judgement_anew_forgets_what_was_decided_before(clinic: Clinic) -> None:
+    clinic.attach("Booked.", BOOKED)
+    process(clinic.call(), KnowingJudge(failures=[JudgeFailed("no key", retry=False)]), clinic.messaging)
+    FollowUp.objects.update(review="rejected", reviewed_at=timezone.now(), reviewer="Dana", reviewer_kind="user")
+    rejudge(Call.objects.get())
+    assert FollowUp.objects.get().review == ""
 
 
 def test_it_approves_nothing_that_went_stale(clinic: Clinic) -> None:
@@ -111,7 +202,7 @@ def test_it_counts_the_time_to_send_from_the_decision(clinic: Clinic) -> None:
     row = held(clinic, send_within_s=600)
     decided_at = timezone.now() - timedelta(seconds=500)
     FollowUp.objects.update(decided_at=decided_at)
-    approve(row, clinic.messaging)
+    approve(row, clinic.messaging, DANA)
     ((_, draft),) = clinic.messaging.drafts
     assert draft.valid_until == decided_at + timedelta(seconds=600)
 
@@ -119,13 +210,13 @@ def test_it_counts_the_time_to_send_from_the_decision(clinic: Clinic) -> None:
 def test_it_counts_the_time_to_send_from_the_approval_where_the_judge_had_failed(clinic: Clinic) -> None:
     row = held(clinic, send_within_s=600)
     FollowUp.objects.update(reason="judge_failed", decided_at=timezone.now() - timedelta(days=1))
-    approve(row, clinic.messaging)
+    approve(row, clinic.messaging, DANA)
     ((_, draft),) = clinic.messaging.drafts
     assert draft.valid_until > timezone.now() + timedelta(seconds=500)
 
 
 def test_it_says_that_an_operator_asked_for_the_text(clinic: Clinic) -> None:
-    approve(held(clinic), clinic.messaging)
+    approve(held(clinic), clinic.messaging, DANA)
     ((_, draft),) = clinic.messaging.drafts
     assert draft.by == "operator"
 
@@ -150,7 +241,7 @@ def test_it_expires_what_nobody_decided_about(clinic: Clinic) -> None:
 
 
 def test_it_rejects(clinic: Clinic) -> None:
-    row = reject(held(clinic))
+    row = reject(held(clinic), DANA)
     assert (row.outcome, row.reason, Message.objects.count()) == ("skipped", "rejected", 0)
 
 
@@ -177,7 +268,7 @@ def test_it_judges_again_what_the_judge_failed_on(clinic: Clinic) -> None:
 
 def test_it_judges_nothing_again_that_was_sent_or_rejected(clinic: Clinic) -> None:
     clinic.attach("Sent.", BOOKED)
-    reject(held(clinic))
+    reject(held(clinic), DANA)
     with pytest.raises(NotPossible, match="left"):
         rejudge(Call.objects.get())
 

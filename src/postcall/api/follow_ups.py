@@ -28,7 +28,7 @@ from postcall.followups.models import FollowUp, Reason
 from postcall.followups.review import approve, give_feedback, reject
 from postcall.messages.handing import TwilioMessaging
 from postcall.shapes import Strict, Text
-from postcall.workspaces.audit import CHANGED, Changes, Thing
+from postcall.workspaces.audit import CHANGED, Actor, Changes, Thing
 from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Follow-ups"])
@@ -78,9 +78,10 @@ def read(request: ApiRequest, follow_up_id: UUID) -> HttpResponse:
 )
 @once
 def approve_follow_up(request: ApiRequest, follow_up_id: UUID, approval: Approval | None = None) -> HttpResponse:
-    """The sending rules (opt-outs, window, caps) are looked at again."""
+    """The sending rules (opt-outs, window, caps) are looked at again. 409 with the code `already_reviewed` says who
+    was first, what they decided and when."""
     follow_up, body = _follow_up(request, follow_up_id), approval.body if approval else None
-    approve(follow_up, TwilioMessaging(), body)
+    approve(follow_up, TwilioMessaging(), Actor.of_key(request.auth), body)
     record(request, "approve", _thing(follow_up), changes={} if body is None else {"body": CHANGED})
     return versioned(_shown(request, follow_up_id))
 
@@ -95,7 +96,7 @@ def approve_follow_up(request: ApiRequest, follow_up_id: UUID, approval: Approva
 @once
 def reject_follow_up(request: ApiRequest, follow_up_id: UUID) -> HttpResponse:
     follow_up = _follow_up(request, follow_up_id)
-    reject(follow_up)
+    reject(follow_up, Actor.of_key(request.auth))
     record(request, "reject", _thing(follow_up))
     return versioned(_shown(request, follow_up_id))
 

@@ -13,6 +13,7 @@ from postcall.api.answers import Out
 from postcall.calls.models import Call
 from postcall.followups.models import FollowUp
 from postcall.followups.reasons import explain as explain_reason
+from postcall.followups.review import expires_at
 from postcall.messages.errors import explain
 from postcall.messages.models import Attempt, DeliveryEvent, Message
 from postcall.sources.ended_call import Variables
@@ -130,6 +131,19 @@ class InputOut(Out):
     turn: int | None
 
 
+class ReviewerOut(Out):
+    kind: Literal["user", "key", "cli", "system"]
+    name: str
+
+
+class ReviewOut(Out):
+    """The last word about a held text, and whose it was."""
+
+    decision: Literal["approved", "edited", "rejected"]
+    by: ReviewerOut
+    at: datetime
+
+
 class FollowUpInCall(Out):
     """What one action did about one call."""
 
@@ -146,6 +160,10 @@ class FollowUpInCall(Out):
     body: str | None = Field(description="The filled text, also where it was held or only shadowed.")
     feedback: bool | None = Field(description="Whether the operator found the verdict right.")
     decided_at: datetime | None
+    review: ReviewOut | None = Field(description="What somebody decided about it while it was held.")
+    expires_at: datetime | None = Field(
+        description="When a held one lapses unless somebody decides, or what it waits for is mended."
+    )
 
 
 class FollowUpItem(FollowUpInCall):
@@ -369,7 +387,16 @@ def _follow_up(follow_up: FollowUp) -> dict[str, Any]:
         "body": follow_up.body or None,
         "feedback": follow_up.feedback_right,
         "decided_at": follow_up.decided_at,
+        "review": _review(follow_up),
+        "expires_at": expires_at(follow_up),
     }
+
+
+def _review(follow_up: FollowUp) -> ReviewOut | None:
+    if not follow_up.review or follow_up.reviewed_at is None:
+        return None
+    by = ReviewerOut(kind=follow_up.reviewer_kind, name=follow_up.reviewer)
+    return ReviewOut(decision=follow_up.review, by=by, at=follow_up.reviewed_at)
 
 
 def _verdict(follow_up: FollowUp) -> VerdictOut | None:

@@ -13,6 +13,7 @@ from postcall.dashboard.transcript import evidence_of
 from postcall.dashboard.words import Numbered, State, asks_every_s, event_state
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.reasons import IN_WORDS, MEND
+from postcall.followups.review import expires_at
 from postcall.messages.errors import ErrorText, explain
 from postcall.messages.models import Attempt, DeliveryEvent, Message
 from postcall.workspaces.scope import within
@@ -31,6 +32,11 @@ _WAY: Final = (
     Message.Status.ACCEPTED,
     Message.Status.SENT,
 )
+_REVIEWS: Final = {
+    FollowUp.Review.APPROVED.value: "Approved",
+    FollowUp.Review.EDITED.value: "Approved in other words",
+    FollowUp.Review.REJECTED.value: "Rejected",
+}
 _ORIGINS: Final = {"poll": "found by asking Twilio", "operator": "by hand"}
 
 
@@ -155,6 +161,17 @@ class Card:
     def can_decide(self) -> bool:
         """A text that was made already and is held back goes out by itself once its account is mended."""
         return self.is_held and self.message is None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it lapses by itself; None: it does not, or it is held no more."""
+        return expires_at(self.follow_up)
+
+    @property
+    def reviewed(self) -> str:
+        """What somebody decided about it, and who; empty: nobody had to."""
+        did = _REVIEWS.get(self.follow_up.review)
+        return f"{did} by {self.follow_up.reviewer}" if did else ""
 
     @property
     def can_resend(self) -> bool:

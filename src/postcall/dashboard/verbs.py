@@ -19,7 +19,7 @@ from postcall.messages.models import Message
 from postcall.messages.operator import NotPossible as MessageNotPossible
 from postcall.messages.recheck import Rechecked
 from postcall.messages.recheck import recheck as check_again
-from postcall.workspaces.audit import CHANGED, Thing
+from postcall.workspaces.audit import CHANGED, Actor, Thing
 
 REFUSALS: Final = (NotPossible, MessageNotPossible)
 
@@ -40,13 +40,13 @@ def tried(visit: Visit, verb: Callable[[], object]) -> bool:
 @transaction.atomic
 def approve(visit: Visit, follow_up: FollowUp, body: str | None = None) -> None:
     """Has the workers send a held text, or `body` in its stead."""
-    review.approve(follow_up, TwilioMessaging(), body)
+    review.approve(follow_up, TwilioMessaging(), Actor.of_person(visit.person), body)
     visit.record("approve", _about(follow_up), {} if body is None else {"body": CHANGED})
 
 
 @transaction.atomic
 def reject(visit: Visit, follow_up: FollowUp) -> None:
-    review.reject(follow_up)
+    review.reject(follow_up, Actor.of_person(visit.person))
     visit.record("reject", _about(follow_up))
 
 

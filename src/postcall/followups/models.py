@@ -56,8 +56,14 @@ class FollowUp(models.Model):
     `snapshot` holds what the attachment said when the call was first processed (`postcall.followups.snapshot`):
     later edits of the attachment or the agent do not touch it. `detail` says the reason's particulars in one
     plain sentence. `inputs` maps an input to {"value", "from", "turn"}. `body` is the filled text, also where
-    it was held or only shadowed.
+    it was held or only shadowed. `decided_at` is when it was decided by itself; what somebody decided about a held
+    one stands in `review`, with who (under their name of then) and when.
     """
+
+    class Review(models.TextChoices):
+        APPROVED = "approved"
+        EDITED = "edited"  # approved in other words
+        REJECTED = "rejected"
 
     class Outcome(models.TextChoices):
         PENDING = "pending"
@@ -85,6 +91,10 @@ class FollowUp(models.Model):
     body = models.TextField(blank=True)
 
     feedback_right = models.BooleanField(null=True)
+    review = models.CharField(max_length=10, choices=Review.choices, blank=True)
+    reviewed_at = models.DateTimeField(null=True)
+    reviewer_kind = models.CharField(max_length=10, blank=True)
+    reviewer = models.CharField(max_length=254, blank=True)
     decided_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField(auto_now=True)

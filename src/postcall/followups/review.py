@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F
@@ -22,6 +22,7 @@ from postcall.followups.values import UNFILLED
 from postcall.words import visible
 from postcall.work import clock
 from postcall.work.wake import wake
+from postcall.workspaces.audit import Actor
 
 # What another judgement may change. A text that left, or that somebody decided about, stays as it is.
 REJUDGEABLE: Final = (
@@ -32,10 +33,17 @@ REJUDGEABLE: Final = (
 UNDECIDED: Final = (Reason.JUDGE_FAILED, Reason.SET_ASIDE)
 
 
+_DID: Final = {
+    FollowUp.Review.APPROVED: "approved it",
+    FollowUp.Review.EDITED: "approved it in other words",
+    FollowUp.Review.REJECTED: "rejected it",
+}
+
+
 class NotPossible(Exception):
     """It cannot be done, and nothing was changed. `code` is for programs (a reason of CONTRACT, or one of
-    `not_held`, `no_text`, `too_long`, `placeholder`, `no_verdict`, `in_progress`, `nothing_to_judge`, `forgotten`),
-    the text for people."""
+    `not_held`, `already_reviewed`, `no_text`, `too_long`, `placeholder`, `no_verdict`, `in_progress`,
+    `nothing_to_judge`, `forgotten`), the text for people."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -43,10 +51,10 @@ class NotPossible(Exception):
 
 
 @transaction.atomic
-def approve(follow_up: FollowUp, messaging: Messaging, body: str | None = None) -> FollowUp:
+def approve(follow_up: FollowUp, messaging: Messaging, by: Actor, body: str | None = None) -> FollowUp:
     """Sends a held follow-up's text, or `body` in its stead, if the sending rules allow it now.
 
-    Of two who approve at the same instant one does; the other gets NotPossible.
+    Of two who decide at the same instant one does; the other gets NotPossible, which says who was first.
     """
     row = _held(follow_up)
     if row.call.forgotten_at and not row.body:
@@ -74,20 +82,29 @@ def approve(follow_up: FollowUp, messaging: Messaging, body: str | None = None) 
     if decision.draft is None:
         assert decision.reason is not None
         raise NotPossible(decision.reason.value, decision.detail)
+    _note_review(row, FollowUp.Review.APPROVED if text == visible(row.body) else FollowUp.Review.EDITED, by, now)
     row.outcome, row.reason, row.detail, row.body = MESSAGE, "", "", text
-    row.save(update_fields=["outcome", "reason", "detail", "body", "updated_at"])
+    row.save(update_fields=["outcome", "reason", "detail", "body", *_REVIEW])
     messaging.hand_over(row, replace(decision.draft, by="operator"))
     return row
 
 
 @transaction.atomic
-def reject(follow_up: FollowUp) -> FollowUp:
+def reject(follow_up: FollowUp, by: Actor) -> FollowUp:
     """Ends a held follow-up without a text."""
     row = _held(follow_up)
+    _note_review(row, FollowUp.Review.REJECTED, by, clock.now())
     row.outcome, row.reason = FollowUp.Outcome.SKIPPED, Reason.REJECTED
-    row.detail = "Somebody looked at it and decided against sending."
-    row.save(update_fields=["outcome", "reason", "detail", "updated_at"])
+    row.detail = f"{row.reviewer} looked at it and decided against sending."
+    row.save(update_fields=["outcome", "reason", "detail", *_REVIEW])
     return row
+
+
+_REVIEW: Final = ("review", "reviewed_at", "reviewer_kind", "reviewer", "updated_at")
+
+
+def _note_review(row: FollowUp, review: FollowUp.Review, by: Actor, at: datetime) -> None:
+    row.review, row.reviewed_at, row.reviewer_kind, row.reviewer = review, at, by.kind, by.name[:254]
 
 
 @transaction.atomic
@@ -115,6 +132,7 @@ def rejudge(call: Call) -> int:
     ).update(
         outcome=FollowUp.Outcome.PENDING, reason="", detail="", result="", confidence=None, verdict=None, inputs={},
         body="", decided_at=None, feedback_right=None, updated_at=now,
+        review="", reviewed_at=None, reviewer_kind="", reviewer="",
     )  # fmt: skip
     if not again:
         raise NotPossible(
@@ -151,8 +169,41 @@ def _held(follow_up: FollowUp) -> FollowUp:
     )
     row = rows.filter(pk=follow_up.pk, outcome=FollowUp.Outcome.HELD, message__isnull=True).first()
     if row is None:
-        raise NotPossible("not_held", "This follow-up is not held (any more).")
+        raise _decided_already(FollowUp.objects.get(pk=follow_up.pk))
     return row
+
+
+def _decided_already(row: FollowUp) -> NotPossible:
+    """Why nobody can decide about it (any more); where somebody did, who it was, what they did and when."""
+    if row.review and row.reviewed_at:
+        did = f"{row.reviewer} {_DID[FollowUp.Review(row.review)]} {_ago(row.reviewed_at)}"
+        return NotPossible("already_reviewed", f"{did}, so there is nothing left to decide.")
+    if row.reason == Reason.EXPIRED:
+        return NotPossible(Reason.EXPIRED.value, "It expired before anybody decided.")
+    if row.outcome == FollowUp.Outcome.HELD:
+        return NotPossible("not_held", "Its text is made and waits for something else: see its reason.")
+    return NotPossible("not_held", "This follow-up is not held (any more).")
+
+
+def _ago(at: datetime) -> str:
+    """When that was, for somebody who pressed a button a moment later, or had a page open for long."""
+    seconds = max(0, int((clock.now() - at).total_seconds()))
+    if seconds < 60:
+        return f"{seconds} second{'' if seconds == 1 else 's'} ago"
+    if seconds < 3600:
+        return f"{seconds // 60} minute{'' if seconds < 120 else 's'} ago"
+    return f"on {at:%Y-%m-%d at %H:%M} UTC"
+
+
+def expires_at(follow_up: FollowUp) -> datetime | None:
+    """When a held follow-up lapses unless somebody decides, or what it waits for is mended; None: not by itself."""
+    if follow_up.outcome != FollowUp.Outcome.HELD or follow_up.reason in UNDECIDED:
+        return None
+    message: Any = getattr(follow_up, "message", None)
+    if message is not None:
+        return message.valid_until  # type: ignore[no-any-return]  # of messages nothing is imported here
+    since = _counted_from(follow_up)
+    return since and since + timedelta(seconds=follow_up.revision.send_within_s)
 
 
 def _sendable_text(body: str) -> str:
