@@ -91,10 +91,11 @@ INSTALLED_APPS = [
     "postcall.dashboard",
 ]
 MIDDLEWARE = [
-    "postcall.api.doors.KnownHost",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "postcall.dashboard.middleware.ContentSecurity",
+    "postcall.api.doors.KnownHost",
+    "postcall.api.doors.BodyLimit",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "postcall.api.doors.MachineDoors",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -142,12 +143,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # A transcript of thousands of turns is a few MB; what is larger is refused at the door with 413.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+# No form takes a file: nothing that is sent is ever written to a disk.
+FILE_UPLOAD_HANDLERS: list[str] = []
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "postcall_session"
 CSRF_COOKIE_NAME = "postcall_csrf"
+# Browsers that came by https once come by nothing else for a year.
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 X_FRAME_OPTIONS = "DENY"

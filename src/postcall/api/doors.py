@@ -15,6 +15,9 @@ log = structlog.get_logger(__name__)
 
 MACHINE_PATHS = ("/api/", "/in/", "/twilio/", "/healthz", "/readyz", "/metrics")
 PROBES = ("/healthz", "/readyz", "/metrics")
+# What a page sends is a few lines.
+MAX_FORM = 1024 * 1024
+PLAIN = "text/plain; charset=utf-8"
 
 
 class KnownHost:
@@ -43,7 +46,24 @@ def _unknown_host(request: HttpRequest) -> HttpResponse:
     )
     if request.path.startswith(MACHINE_PATHS):
         return Problem(400, said).response()
-    return HttpResponse(f"{said[0].upper()}{said[1:]}.\n", status=400, content_type="text/plain; charset=utf-8")
+    return HttpResponse(f"{said[0].upper()}{said[1:]}.\n", status=400, content_type=PLAIN)
+
+
+class BodyLimit:
+    """Middleware: a body that says of itself that it is too large is refused before a byte of it is read."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        from_machine = request.path.startswith(MACHINE_PATHS)
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdecimal() and int(length) <= (MAX_BODY if from_machine else MAX_FORM):
+            return self.get_response(request)
+        if from_machine:
+            return too_large().response()
+        headers = {"Connection": "close"}
+        return HttpResponse("The form is too large.\n", status=413, content_type=PLAIN, headers=headers)
 
 
 class MachineDoors:

@@ -12,34 +12,36 @@ from django.utils import timezone
 from postcall.api.doors import MACHINE_PATHS
 
 ZONE_COOKIE: Final = "postcall_zone"
-CONTENT_SECURITY_POLICY: Final = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
-)
+_FRAMED_BY_NOBODY: Final = "base-uri 'none'; frame-ancestors 'none'"
+_FILES_OF_OURS: Final = "default-src 'none'; script-src 'self'; img-src 'self' data:; connect-src 'self'"
+CONTENT_SECURITY_POLICY: Final = f"{_FILES_OF_OURS}; style-src 'self'; form-action 'self'; {_FRAMED_BY_NOBODY}"
+# The page that documents the API lays itself out by styles that its script writes.
+DOCS_POLICY: Final = f"{_FILES_OF_OURS}; style-src 'self' 'unsafe-inline'; form-action 'none'; {_FRAMED_BY_NOBODY}"
+NO_PAGE_POLICY: Final = f"default-src 'none'; form-action 'none'; {_FRAMED_BY_NOBODY}"
+DOCS_PATH: Final = "/api/v1/docs"
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
 class ContentSecurity:
-    """Middleware: no script or style that is not a file of ours. Machines' doors set their own."""
+    """Middleware: no script or style that is not a file of ours, and nothing kept in a browser's or proxy's cache
+    but those files."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if not request.path.startswith(MACHINE_PATHS):
-            response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-            response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        response.headers.setdefault("Content-Security-Policy", _policy_of(request.path))
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def _policy_of(path: str) -> str:
+    if path == DOCS_PATH:
+        return DOCS_POLICY
+    return NO_PAGE_POLICY if path.startswith(MACHINE_PATHS) else CONTENT_SECURITY_POLICY
 
 
 class ReadersZone:
