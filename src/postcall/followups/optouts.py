@@ -14,7 +14,6 @@ from postcall.calls.models import Call
 from postcall.followups.models import NumberKey, OptOut
 from postcall.work import clock
 
-
 # What a STOP began, which a START ends: never what somebody said aloud or an operator recorded.
 BY_STOP: Final = (OptOut.Origin.STOP.value, OptOut.Origin.TWILIO.value)
 
