@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import random
 import threading
-from datetime import timedelta
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from postcall.calls.receive import receive
 from postcall.config import config
-from postcall.followups.models import OptOut
-from postcall.followups.optouts import opt_out
+from postcall.followups.models import FollowUp, OptOut
+from postcall.followups.optouts import active_opt_out, opt_out
+from postcall.messages import inbound
 from postcall.messages.claim import claim
-from postcall.messages.models import Attempt, DeliveryEvent, Message
+from postcall.messages.models import Attempt, DeliveryEvent, Message, SendingAccount
 from postcall.messages.operator import NotPossible, resend
-from postcall.messages.send import Fence, hand_to_twilio, record
+from postcall.messages.send import Fence, hand_to_twilio, record, send
 from postcall.messages.signatures import UnknownAddress
-from postcall.work.leases import take
+from postcall.sources.ended_call import EndedCall
+from postcall.work.leases import LostLease, take
+from postcall.work.models import Due
+from postcall.worker.lanes import Lane, lanes
 
 from .clinic import ANN, BEN, BODY, LEASE, Clinic, events
-from .together import Running, at_once, held, wait_until, waiting_for_locks
+from .together import Running, at_once, database_time, held, wait_until, waiting_for_locks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,38 +48,6 @@ def test_many_workers_send_each_text_once(clinic: Clinic) -> None:
     assert at_once(*[clinic.send] * 4) == []
     assert len(clinic.sandbox.creates) == 20
     assert set(clinic.sandbox.creates.values()) == {1}
-
-
-def test_workers_on_one_number_keep_its_cap(clinic: Clinic) -> None:
-    clinic.workspace.max_per_number_per_day = 3
-    clinic.workspace.save()
-    for n in range(8):
-        clinic.message(f"Text {n}")
-
-    def one_at_a_time() -> None:
-        from postcall.messages.send import send
-
-        for message in take(Message, 2, LEASE):
-            send(message)
-
-    assert at_once(*[one_at_a_time] * 4) == []
-    assert sum(clinic.sandbox.creates.values()) == 3
-
-
-def test_workers_of_one_workspace_keep_its_budget(clinic: Clinic) -> None:
-    clinic.workspace.max_messages_per_day = 3
-    clinic.workspace.save()
-    for n in range(8):
-        clinic.message(to=f"+1555123010{n}")
-
-    def one_at_a_time() -> None:
-        from postcall.messages.send import send
-
-        for message in take(Message, 2, LEASE):
-            send(message)
-
-    assert at_once(*[one_at_a_time] * 4) == []
-    assert sum(clinic.sandbox.creates.values()) == 3
 
 
 def test_a_claim_waits_for_an_opt_out_that_is_being_recorded(clinic: Clinic) -> None:
@@ -96,8 +73,6 @@ def test_identical_texts_at_the_same_instant_are_created_one_after_the_other(cli
 
 
 def test_identical_texts_of_two_workspaces_on_one_account_are_created_one_after_the_other(clinic: Clinic) -> None:
-    from postcall.messages.models import SendingAccount
-
     other = Clinic("Elm Clinic", clinic.sandbox)
     SendingAccount.objects.update(account=clinic.account)
     clinic.message()
@@ -203,3 +178,133 @@ def test_an_answer_is_not_forgotten_because_the_database_went_away_for_a_moment(
     record(attempt, outcome)
     message.refresh_from_db()
     assert (message.status, message.sid) == ("accepted", clinic.sids()[0])
+
+
+def slowly(draw: random.Random, work: Callable[[], object]) -> Callable[[], object]:
+    """The work, begun a moment later."""
+    pause_s = draw.uniform(0, 0.03)
+    return lambda: (time.sleep(pause_s), work())
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_eight_workers_keep_a_numbers_cap_and_the_workspaces_budget(clinic: Clinic, seed: int) -> None:
+    draw = random.Random(seed)
+    clinic.workspace.max_per_number_per_day, clinic.workspace.max_messages_per_day = 3, 7
+    clinic.workspace.save()
+    numbers = [f"+1555123010{n}" for n in range(3)]
+    for n in range(16):
+        clinic.message(f"Text {n}", to=draw.choice(numbers))
+    for fault in draw.choices(["slow", "refuse_429", "error_500_after", "cut_after"], k=6):
+        clinic.sandbox.fail_next(fault)
+    clinic.sandbox.faults = {"slow_ms": 5, "retry_after_s": 0}
+
+    def work() -> None:
+        for _ in range(2):
+            for message in take(Message, 1, LEASE):
+                send(message)
+
+    for _ in range(3):
+        assert at_once(*[slowly(draw, work) for _ in range(8)]) == []
+        clinic.retries_come_due()
+    left = Counter(to for to, _ in clinic.sandbox.creates.elements())
+    assert max(left.values()) <= 3
+    assert left.total() == 7
+    assert set(clinic.sandbox.creates.values()) == {1}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_nothing_is_claimed_after_a_stop(clinic: Clinic, seed: int) -> None:
+    """STOP comes to a sender that two workspaces share, in the midst of texts of both to the number."""
+    draw = random.Random(seed)
+    other = Clinic("Elm Clinic", clinic.sandbox)
+    SendingAccount.objects.update(account=clinic.account)
+    for each in (clinic, other):
+        each.workspace.max_per_number_per_day = None
+        each.workspace.save()
+        for n in range(8):
+            each.message(f"Text {n} of {each.workspace.name}")
+    stopped: list[datetime] = []
+
+    def stop() -> None:
+        time.sleep(draw.uniform(0, 0.1))
+        stop_by_text(clinic)
+        stopped.append(database_time())
+
+    def work() -> None:
+        while messages := take(Message, 1, LEASE):
+            send(messages[0])
+
+    assert at_once(stop, *[work] * 4) == []
+    assert not Attempt.objects.filter(started_at__gt=stopped[0]).exists()
+    for message in Message.objects.select_related("follow_up"):
+        reason = message.follow_up.reason
+        assert (message.status, reason) in [("accepted", ""), ("canceled", "opted_out")]
+    assert clinic.sandbox.creates.total() == Message.objects.filter(status="accepted").count()
+    assert active_opt_out(clinic.workspace.pk, ANN)
+    assert active_opt_out(other.workspace.pk, ANN)
+
+
+def stop_by_text(clinic: Clinic) -> None:
+    form = {"AccountSid": clinic.account.account_sid, "From": ANN, "To": "+15005550006", "Body": "STOP"}
+    path = f"/twilio/inbound/{clinic.account.inbound_token}"
+    inbound.receive(clinic.account.inbound_token, path, form.items(), clinic.signed(path, form))
+
+
+def test_a_stop_waits_for_a_claim_that_is_under_way(clinic: Clinic) -> None:
+    message, later = clinic.message(), clinic.message("Another text")
+    first, second = sorted(take(Message, 2, LEASE), key=lambda taken: taken.pk != message.pk)
+    with transaction.atomic():
+        assert claim(first)
+        stop = Running(lambda: stop_by_text(clinic))
+        wait_until(waiting_for_locks)
+        assert active_opt_out(clinic.workspace.pk, ANN) is None
+    assert stop.join() is None
+    assert claim(second) is None
+    later.refresh_from_db()
+    assert (later.status, later.follow_up.reason) == ("canceled", "opted_out")
+
+
+LANES = ["calls", "messages", "attempts"]
+
+
+@pytest.fixture(params=LANES)
+def lane(request: pytest.FixtureRequest, clinic: Clinic) -> Lane:
+    """A lane with one row due."""
+    given = {lane.name: lane for lane in lanes(lambda *_: None)}
+    if request.param == "calls":
+        ended = EndedCall.model_validate(
+            {"external_id": "c-1", "agent": str(clinic.agent.pk), "customer_number": ANN, "connected": True}
+        )
+        receive(clinic.workspace, None, "api", ended, b"{}")
+    if request.param == "messages":
+        clinic.message()
+    if request.param == "attempts":
+        clinic.message()
+        clinic.sandbox.fail_next("error_500_after")
+        clinic.send()
+    clinic.action.revision = clinic.revision
+    clinic.action.save()
+    return given[request.param]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_of_workers_woken_for_the_same_row_one_takes_it(clinic: Clinic, lane: Lane, seed: int) -> None:
+    draw = random.Random(seed)
+    taken: list[Due] = []
+    workers = [slowly(draw, lambda: taken.extend(take(lane.model, 1, lane.lease))) for _ in range(4)]
+    assert at_once(*workers) == []
+    assert len(taken) == 1
+
+
+def test_of_two_workers_that_hold_the_same_row_the_later_one_works(clinic: Clinic, lane: Lane) -> None:
+    """The first one's lease was over when the second took it; both go on at the same instant."""
+    (first,) = take(lane.model, 1, lane.lease)
+    lane.model._default_manager.update(lease_until=database_time() - timedelta(seconds=1))
+    (second,) = take(lane.model, 1, lane.lease)
+    raised = at_once(lambda: lane.work(first), lambda: lane.work(second))
+    assert [type(error) for error in raised] == [LostLease]
+    assert FollowUp.objects.count() == Message.objects.count() == 1
+    Message.objects.update(lease_until=None)  # as if the worker that was handed the text had it no more
+    clinic.send()
+    assert clinic.sandbox.creates == {(ANN, BODY): 1}
+    assert Attempt.objects.count() == 1

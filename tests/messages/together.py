@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from django.db import connection, connections, transaction
 
@@ -49,6 +50,13 @@ def waiting_for_locks() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
         return int(cursor.fetchone()[0])
+
+
+def database_time() -> datetime:
+    """This instant by the clock that claims are dated by."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]  # type: ignore[no-any-return]  # timestamptz
 
 
 def wait_until(holds: Callable[[], object]) -> None:
