@@ -6,12 +6,14 @@ import json
 import re
 
 import pytest
-from django.db import connection
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
 
 from postcall.actions.models import Attachment
 from postcall.agents.models import Agent
 from postcall.api.models import IdempotentRequest
 from postcall.calls.models import Call, RawPayload
+from postcall.followups import optouts
 from postcall.followups.models import FollowUp, OptOut, Reason
 from postcall.followups.optouts import active_opt_out, hashed, opt_in, opt_out
 from postcall.keeping import erase
@@ -20,7 +22,9 @@ from postcall.keeping.redact import forget_what_is_due
 from postcall.messages.models import Attempt, DeliveryEvent, Message, StrayCallback
 from postcall.sandbox.running import Sandbox
 from postcall.work import clock
-from postcall.workspaces.models import Workspace
+from postcall.workspaces.audit import SYSTEM, Thing, record
+from postcall.workspaces.models import AuditEntry, Workspace
+from postcall.workspaces.rekey import rekey
 
 from .clinic import ANN, BEN, OURS, Clinic
 
@@ -181,27 +185,30 @@ def test_it_keeps_how_a_person_opted_out_and_lets_them_come_back(clinic: Clinic)
     assert active_opt_out(clinic.workspace.pk, ANN) is None
 
 
-def test_it_keeps_opt_outs_through_a_change_of_the_secret_key(
-    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from django.conf import settings
-
-    from postcall.followups import optouts
-    from postcall.followups.models import NumberKey
-    from postcall.workspaces import encryption
-
+def test_it_keeps_opt_outs_through_a_change_of_keys(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     forget(workspace=clinic.workspace)
-    monkeypatch.setattr(settings, "SECRET_KEY_FALLBACKS", [settings.SECRET_KEY])
+    before = settings.SECRET_KEY
     monkeypatch.setattr(settings, "SECRET_KEY", "another key of the tests 0123456789")
-    encryption._fernet.cache_clear()
-    key = NumberKey.objects.get()
-    key.save()  # as `postcall rekey` does
+    monkeypatch.setattr(settings, "SECRET_KEY_FALLBACKS", [before])
+    for _ in rekey():
+        pass
     monkeypatch.setattr(settings, "SECRET_KEY_FALLBACKS", [])
-    encryption._fernet.cache_clear()
-    monkeypatch.setattr(optouts, "_key", None)
+    monkeypatch.setattr(optouts, "_key", None)  # as in a process that starts then
     assert active_opt_out(clinic.workspace.pk, ANN) is not None
-    monkeypatch.undo()
-    encryption._fernet.cache_clear()
+
+
+def test_it_takes_the_number_out_of_the_audit_log_that_nobody_else_may_change(clinic: Clinic) -> None:
+    with transaction.atomic():
+        entry = record(
+            clinic.workspace, SYSTEM, "update", Thing("action"), {"message": ["Call (415) 555-0132", "Hi"]}
+        )
+    forget()
+    entry.refresh_from_db()
+    assert entry.changes == {"message": ["Call [erased]", "Hi"]}
+    with pytest.raises(DatabaseError), transaction.atomic():
+        AuditEntry.objects.update(verb="nothing")
+    with pytest.raises(DatabaseError), transaction.atomic():
+        AuditEntry.objects.all().delete()
 
 
 def test_it_stops_what_waits_to_be_sent(clinic: Clinic, sandbox: Sandbox) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from postcall.keeping.archive import Reader
     from postcall.keeping.erase import Found
     from postcall.keeping.models import Erasure
+    from postcall.workspaces.models import Workspace
 
 ALL = "all"
 # How long `erase` stays with what Twilio has to forget; a worker does the rest.
@@ -73,6 +74,7 @@ def export(
                 written += 1
                 progress.advance(task)
             progress.update(task, total=written)
+        _record(workspace, "export", "workspace", str(workspace.pk))
     if as_json and str(file) != STDOUT:
         print_json({"file": str(file), "workspace": workspace.name, "lines": written})
     else:
@@ -265,8 +267,18 @@ def erase(
         except erasing.OwnNumber as own:
             raise fail(str(own)) from None
         waiting = erasing.work(erasure)
+        _record(workspace, "erase", "person", str(erasure.pk))
         left, why = _have_twilio_forget(erasure)
         _show_erased(erasure, waiting, left, why, as_json)
+
+
+def _record(workspace: Workspace | None, verb: str, kind: str, pk: str) -> None:
+    from django.db import transaction
+
+    from postcall.workspaces.audit import Actor, Thing, record
+
+    with transaction.atomic():
+        record(workspace, Actor.at_command_line(), verb, Thing(kind, pk))
 
 
 def _confirm_erasing(number: str, found: Found, yes: bool) -> None:

@@ -60,6 +60,7 @@ KINDS: Final = (
     Kind("api_key", "workspaces.ApiKey", without=frozenset({"digest"})),
     Kind("twilio_account", "postcall_messages.Account", without=frozenset({"inbound_token"})),
     Kind("sending_account", "postcall_messages.SendingAccount"),
+    Kind("refused_sender", "postcall_messages.RefusedSender"),
     Kind("agent", "agents.Agent"),
     Kind("agent_external_id", "agents.ExternalId"),
     Kind("action", "actions.Action"),
@@ -74,6 +75,7 @@ KINDS: Final = (
     Kind("attempt", "postcall_messages.Attempt", without=frozenset({"token"})),
     Kind("delivery_event", "postcall_messages.DeliveryEvent"),
     Kind("stray_callback", "postcall_messages.StrayCallback", "attempt__workspace"),
+    Kind("audit_entry", "workspaces.AuditEntry"),
 )
 
 # What belongs to a workspace and is not exported, by its label, and why.

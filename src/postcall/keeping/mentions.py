@@ -100,6 +100,8 @@ def _take_out(column: Column, spellings: Spellings, where: dict[str, Any]) -> in
     conditions = " AND ".join([*where, f"{column.as_text} ~ %s"])
     values = [*where.values(), spellings.pattern]
     with connection.cursor() as cursor:
+        # The audit log lets nobody else change it.
+        cursor.execute("SELECT set_config('postcall.erasing', 'on', true)")
         # The database's own names of our tables, and a row's place, which it keeps while it is locked.
         cursor.execute(
             f'SELECT ctid::text, "{column.name}" FROM "{column.table}" WHERE {conditions} FOR UPDATE',  # noqa: S608
@@ -111,6 +113,7 @@ def _take_out(column: Column, spellings: Spellings, where: dict[str, Any]) -> in
                 f'UPDATE "{column.table}" SET "{column.name}" = %s WHERE ctid = %s::tid',  # noqa: S608
                 [_without(column, value, spellings), place],
             )
+        cursor.execute("SELECT set_config('postcall.erasing', '', true)")
     return len(rows)
 
 
