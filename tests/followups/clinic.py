@@ -77,6 +77,7 @@ class KnowingJudge:
     failures: list[JudgeFailed] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
     name: str = "knowing-1"
+    listens: bool = False
 
     def decide(self, case: Case) -> Judgement:
         self.cases.append(case)

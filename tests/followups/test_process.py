@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -33,6 +34,7 @@ ASK = {"from": "ask", "description": "the day agreed"}
 
 class NoJudge:
     name = "none"
+    listens = False
 
     def decide(self, case: object) -> None:
         raise AssertionError("nothing here needs a judge")
@@ -369,6 +371,94 @@ def test_it_hears_an_objection_that_only_the_model_understood(clinic: Clinic, re
     assert (row.outcome, row.reason) == ("skipped", "asked_not_to_be_texted")
     out = OptOut.objects.get()
     assert (out.number, out.origin, out.quote) == (CUSTOMER, "said", HEARD.quote)
+
+
+# A judge that listens is asked about every call of which something could be sent.
+
+
+@pytest.mark.parametrize(
+    "only_if", [[], [{"from": "system", "name": "direction", "is": "equals", "value": "inbound"}]]
+)
+def test_it_has_a_listening_judge_hear_a_call_that_needs_no_other(
+    clinic: Clinic, only_if: list[dict[str, str]]
+) -> None:
+    clinic.attach("Thank you.", only_if=only_if)
+    judge = KnowingJudge(listens=True, objection=HEARD)
+    row = decided(clinic, judge, transcript=GERMAN)
+    assert (row.outcome, row.reason) == ("skipped", "asked_not_to_be_texted")
+    assert row.detail == f"The customer said “{HEARD.quote}” (turn 2)."
+    out = OptOut.objects.get()
+    assert (out.origin, out.quote, out.call_id) == ("said", HEARD.quote, row.call_id)
+    assert judge.cases[0].conditions == []
+
+
+def test_it_sends_when_the_listening_judge_hears_nothing(clinic: Clinic) -> None:
+    clinic.attach("Thank you.")
+    row = decided(clinic, KnowingJudge(listens=True), transcript=GERMAN)
+    assert (row.outcome, row.result, row.body) == ("message", "", "Thank you.")
+    assert row.verdict == {
+        "judge": "knowing-1",
+        "usage": {"input_tokens": 900, "output_tokens": 80, "requests": 1},
+    }
+
+
+def test_it_sends_what_always_goes_out_when_the_listening_judge_cannot_be_asked_at_all(clinic: Clinic) -> None:
+    clinic.attach("Thank you.")
+    clinic.attach("Booked.", BOOKED)
+    judge = KnowingJudge(listens=True, failures=[JudgeFailed("no key", retry=False)])
+    process(clinic.call(transcript=GERMAN), judge, clinic.messaging)
+    assert dict(FollowUp.objects.values_list("body", "reason")) == {"Thank you.": "", "Booked.": "judge_failed"}
+
+
+def test_it_waits_for_a_listening_judge_that_is_busy(clinic: Clinic) -> None:
+    clinic.attach("Thank you.")
+    judge = KnowingJudge(listens=True, objection=HEARD, failures=[JudgeFailed("busy", retry=True)])
+    process(clinic.call(transcript=GERMAN), judge, clinic.messaging)
+    assert only(clinic).outcome == "pending"
+    Call.objects.update(due_at=timezone.now())
+    process(clinic.take(), judge, clinic.messaging)
+    assert only(clinic).reason == "asked_not_to_be_texted"
+
+
+@pytest.mark.parametrize(
+    ("attachment", "call"),
+    [
+        ({"mode": "off"}, {}),
+        ({"only_if": [{"from": "collected", "name": "n", "is": "present"}]}, {}),
+        ({"recipient_override": "+14155550180"}, {}),
+        ({}, {"transcript": [{"role": "agent", "text": "Hello?"}]}),
+        ({}, {"transcript": NO_TEXTS}),
+        ({}, {"connected": False}),
+    ],
+)
+def test_it_asks_no_listening_judge_where_nobody_could_be_texted_against_their_will(
+    clinic: Clinic, attachment: dict[str, Any], call: dict[str, Any]
+) -> None:
+    clinic.attach("Thank you.", **attachment)
+    judge = KnowingJudge(listens=True)
+    process(clinic.call(**call), judge, clinic.messaging)
+    assert judge.cases == []
+
+
+@pytest.mark.parametrize("said", ["Take me off the list.", "No need to text me.", "No me gusta recibir mensajes."])
+@pytest.mark.parametrize("condition", ["", BOOKED])
+def test_it_holds_what_is_only_suspected_whatever_the_action(clinic: Clinic, said: str, condition: str) -> None:
+    clinic.attach("Thank you.", condition)
+    row = decided(clinic, transcript=[*NO_TEXTS[:1], {"role": "customer", "text": said}])
+    assert (row.outcome, row.reason) == ("held", "asked_not_to_be_texted")
+    assert said in row.detail
+    assert not OptOut.objects.exists()
+
+
+@pytest.mark.parametrize("condition", ["", BOOKED])
+@pytest.mark.parametrize("mode", ["live", "approve", "shadow"])
+def test_an_explicit_no_vetoes_every_action_in_every_mode(clinic: Clinic, condition: str, mode: str) -> None:
+    clinic.attach("Thank you.", condition, mode=mode)
+    row = decided(
+        clinic, transcript=[*NO_TEXTS[:1], {"role": "customer", "text": "No me mande mensajes, por favor."}]
+    )
+    assert (row.outcome, row.reason) == ("skipped", "asked_not_to_be_texted")
+    assert OptOut.objects.get().quote == "No me mande mensajes, por favor."
 
 
 def test_it_records_no_opt_out_anew_that_somebody_took_back(clinic: Clinic) -> None:

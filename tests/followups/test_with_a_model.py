@@ -9,7 +9,7 @@ from llm_stand_in import Fault, ModelServer
 
 from postcall.calls.models import Call
 from postcall.config import config
-from postcall.followups.models import FollowUp
+from postcall.followups.models import FollowUp, OptOut
 from postcall.followups.process import process
 from postcall.judge.choose import judge_from_config
 from postcall.judge.llm import LLMJudge
@@ -76,3 +76,19 @@ def test_it_says_why_the_model_could_not_be_asked(clinic: Clinic, model: ModelSe
     row = decided(clinic)
     assert (row.outcome, row.reason) == ("held", "judge_failed")
     assert "HTTP 401" in row.detail
+
+
+def test_it_has_the_model_listen_to_a_call_that_needs_no_verdict(clinic: Clinic, model: ModelServer) -> None:
+    clinic.attach("Thank you.")
+    words = [{"role": "agent", "text": "Bis Donnerstag."}, {"role": "customer", "text": "Bitte keine SMS, danke."}]
+    model.script = [{"conditions": [], "objection": {"turn": 2, "quote": "Bitte keine SMS"}}]
+    row = decided(clinic, transcript=words)
+    assert (row.outcome, row.reason) == ("skipped", "asked_not_to_be_texted")
+    assert OptOut.objects.get().quote == "Bitte keine SMS"
+
+
+def test_it_takes_no_objection_that_the_model_made_up(clinic: Clinic, model: ModelServer) -> None:
+    clinic.attach("Thank you.")
+    model.script = [{"conditions": [], "objection": {"turn": 2, "quote": "Never text me, whatever happens"}}]
+    assert decided(clinic).outcome == "message"
+    assert not OptOut.objects.exists()

@@ -70,17 +70,20 @@ class _Item:
         }
 
     @property
-    def needs_judge(self) -> bool:
-        return not self.revision.always or bool(self.asks)
+    def goes_without_judge(self) -> bool:
+        return self.revision.always and not self.asks
 
 
 def process(call: Call, judge: Judge, messaging: Messaging) -> list[FollowUp]:
     """Decides all that is undecided about a call taken on lane `calls`; returns the follow-ups handed over.
 
     What needs no model is decided, and handed over, in the first transaction; the judge is asked outside any; the
-    rest is decided in a second. Processing again leaves decided follow-ups alone, except those that a richer report
-    of the call may put right. When the judge fails the call stays due, with growing waits; when it failed
-    MAX_FAILURES times, or says that asking again is useless, what it had to decide is held as `judge_failed`.
+    rest is decided in a second. A judge that listens is asked about every call of which something could be sent.
+    Processing again leaves decided follow-ups alone, except those that a richer report of the call may put right.
+
+    When the judge fails the call stays due, with growing waits. When it failed MAX_FAILURES times, or says that
+    asking again is useless, what it had to decide is held as `judge_failed`, and what always goes out goes: then our
+    own guard alone has listened.
 
     Raises LostLease, and has then written nothing in that transaction, when another worker has the call by now.
     """
@@ -91,7 +94,7 @@ def process(call: Call, judge: Judge, messaging: Messaging) -> list[FollowUp]:
             return []
         desk = _Desk.open(call, messaging)
         desk.record_what_was_heard()
-        pending = desk.decide_without_judge()
+        pending = desk.decide_without_judge(judge)
         if not pending:
             return desk.close()
         desk.write()
@@ -263,7 +266,7 @@ class _Desk:
         found = guards.asked_not_to_be_texted(self.facts.turns)
         return Objection(found[0] == "explicit", found[1]) if found else None
 
-    def decide_without_judge(self) -> list[_Item]:
+    def decide_without_judge(self, judge: Judge) -> list[_Item]:
         """Decides what the gate or the customer's own words stop and what always goes out; returns the rest."""
         pending: list[_Item] = []
         always: list[_Item] = []
@@ -276,11 +279,16 @@ class _Desk:
             if vetoed := by_veto(self._objection_to(passed, self.heard)):
                 self._settle(item, vetoed, None, Composed(), passed)
                 continue
-            (pending if item.needs_judge else always).append(item)
+            at_once = item.goes_without_judge and not (judge.listens and self._could_object(passed))
+            (always if at_once else pending).append(item)
         self._reopened = [self._reopen(item) for item in pending if item.row.outcome != FollowUp.Outcome.PENDING]
         for item in always:
             self._decide(item, None, {}, self.heard)
         return pending
+
+    def _could_object(self, recipient: str) -> bool:
+        """Whether the customer may have said, in words that our guard does not know, that they want no text."""
+        return recipient == self.contact.customer and guards.customer_spoke(self.facts.turns)
 
     def _reopen(self, item: _Item) -> FollowUp:
         # While it waits for the judge it is pending again, for a later try to find.
@@ -303,10 +311,16 @@ class _Desk:
                 # The whole call's cost stands on one follow-up, so that sums are right.
                 item.row.verdict = _verdict_json(verdict, judge, usage)
                 usage = Usage()
+        if usage.requests and self._decided:
+            # Nothing was judged, the call was only listened to: that has its cost too.
+            self._decided[0].row.verdict = {"judge": judge, "usage": _usage_json(usage)}
 
     def hold_unjudged(self, pending: Iterable[_Item], why: str) -> None:
         self._read_anew()
         for item in pending:
+            if item.goes_without_judge:
+                self._decide(item, None, {}, self.heard)
+                continue
             outcome = SKIPPED if item.snapshot.mode == "shadow" else HELD
             decision = Decision(outcome, Reason.JUDGE_FAILED, f"The judge could not answer: {why}")
             self._settle(item, decision, None, self._composed(item, {}), self._recipients[item.id])
@@ -472,9 +486,13 @@ def _verdict_json(verdict: Verdict, judge: str, usage: Usage) -> dict[str, Any]:
         "judge": verdict.judge or judge,
         "probability": verdict.probability,
         "likelier": verdict.likelier,
-        "usage": {
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-            "requests": usage.requests,
-        },
+        "usage": _usage_json(usage),
+    }
+
+
+def _usage_json(usage: Usage) -> dict[str, int]:
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "requests": usage.requests,
     }

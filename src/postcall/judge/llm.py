@@ -43,6 +43,8 @@ class _Reading:
 class LLMJudge:
     """A Judge. One request a call (a few for very long ones); any number of threads may share one instance."""
 
+    listens = True
+
     def __init__(self, model: str, *, request_timeout: float = REQUEST_TIMEOUT, deadline: float = DEADLINE) -> None:
         self.model = model
         self.name = f"{model} (prompt {PROMPT_VERSION})"

@@ -125,9 +125,14 @@ class JudgeFailed(Exception):
 
 
 class Judge(Protocol):
-    """Decides the conditions of one call. `name` is stored with every verdict ("offline-1", "openai:…")."""
+    """Decides the conditions of one call. `name` is stored with every verdict ("offline-1", "openai:…").
+
+    `listens`: it hears an objection to texts in any words and language, so that it is worth asking about a call of
+    which nothing else has to be decided.
+    """
 
     name: str
+    listens: bool
 
     def decide(self, case: Case) -> Judgement:
         """Answers every condition and ask of `case`, or raises JudgeFailed."""

@@ -55,6 +55,7 @@ class OfflineJudge:
     """
 
     name = NAME
+    listens = False
 
     def __init__(self, folder: Path = MODEL) -> None:
         self._folder = folder
