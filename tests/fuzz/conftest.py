@@ -35,6 +35,7 @@ class NoJudge:
     """For calls on which nothing needs one."""
 
     name = "none"
+    listens = False
 
     def decide(self, case: Case) -> Judgement:
         raise AssertionError("nobody was to be asked")
