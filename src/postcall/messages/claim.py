@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from postcall.actions.models import Attachment
 from postcall.followups import policy
@@ -26,6 +27,7 @@ from postcall.pace import paced
 from postcall.work import clock
 from postcall.work.leases import LostLease
 from postcall.work.rows import find, insert_if_free, write
+from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
 
 # Seconds. A request may begin this long after the claim began, and is over HTTP_DEADLINE_S later; the lease
@@ -94,9 +96,9 @@ def _held(message: Message) -> Message:
 
 @dataclass(frozen=True)
 class _Now:
-    """What decides, by the database's time. `held`: the follow-up waits for
-    somebody. `last` is when its action's `send_within_s` ends; None: nobody decided about it. `switch` is the
-    attachment's mode, or `off` where it, its agent or its action are gone. `workspace` has its sending rules and
+    """What decides, by the database's time. `held`: the follow-up waits for somebody. `last` is when its action's
+    `send_within_s` ends; None: nobody decided about it. `switch` is the mode in which the action is attached to the
+    agent by now, perhaps anew; `off` where it is not, or either is gone. `workspace` has its sending rules and
     nothing else. `account_id` None: there is none. `some_paused`: some sender of the account is."""
 
     time: datetime
@@ -130,8 +132,8 @@ def _look(message: Message) -> _Now:
         cursor.execute(
             f"""
             SELECT {_FACTS}, {rules}, f.outcome = 'held', f.decided_at + make_interval(secs => r.send_within_s),
-                   CASE WHEN a.deleted_at IS NULL AND agent.deleted_at IS NULL AND action.deleted_at IS NULL
-                        THEN a.mode ELSE 'off' END,
+                   CASE WHEN agent.deleted_at IS NULL AND action.deleted_at IS NULL
+                        THEN coalesce(living.mode, 'off') ELSE 'off' END,
                    r.urgency, agent.timezone, s.account_id,
                    EXISTS (SELECT FROM refused_sender p
                            WHERE p.workspace_id = w.id AND p.account_id = s.account_id AND p.paused_at IS NOT NULL),
@@ -141,6 +143,8 @@ def _look(message: Message) -> _Now:
             JOIN attachment a ON a.id = f.attachment_id
             JOIN agent ON agent.id = a.agent_id
             JOIN action ON action.id = f.action_id
+            LEFT JOIN attachment living ON living.agent_id = a.agent_id AND living.action_id = a.action_id
+                 AND living.deleted_at IS NULL
             JOIN action_revision r ON r.id = f.revision_id
             LEFT JOIN sending_account s ON s.workspace_id = w.id
             WHERE f.id = %(follow_up)s
@@ -304,6 +308,18 @@ def _wait(message: Message, until: datetime, now: _Now) -> None:
         return
     _stop(message, Message.Status.SCHEDULED, until, "Texts may not be sent at this hour; it waits.")
     write(message, valid_until=min(until + timedelta(seconds=now.workspace.valid_for_s), last))
+
+
+def look_again(workspace_id: UUID) -> None:
+    """Has the workspace's texts that wait for a rule looked at under the rules of now."""
+    waiting = Message.objects.filter(workspace_id=workspace_id, lease_until=None, due_at__gt=clock.now())
+    for_a_rule = Q(status=Message.Status.SCHEDULED) | Q(
+        status=Message.Status.QUEUED,
+        follow_up__outcome=FollowUp.Outcome.HELD,
+        follow_up__reason=Reason.BUDGET_EXCEEDED,
+    )
+    if waiting.filter(for_a_rule).update(due_at=clock.now()):
+        wake("messages")
 
 
 def _stop(
