@@ -87,6 +87,7 @@ def test_it_judges_no_transcript_that_was_blacked_out() -> None:
     ("raw", "reason"),
     [("", "no_recipient"), ("anonymous", "no_recipient"), ("Restricted", "no_recipient"), ("null", "no_recipient"),
      ("+1******0132", "redacted"), ("[REDACTED]", "redacted"), ("12", "invalid_recipient"),
+     ("72345", "number_refused"), ("7234567", "invalid_recipient"),
      ("my mobile", "invalid_recipient")],
 )  # fmt: skip
 def test_it_names_why_nobody_can_be_texted(raw: str, reason: str) -> None:

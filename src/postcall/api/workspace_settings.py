@@ -17,6 +17,7 @@ from postcall.api.problems import Problem, wrong_fields
 from postcall.api.routes import Routes
 from postcall.messages import accounts
 from postcall.messages.addresses import inbound_address
+from postcall.messages.claim import look_again
 from postcall.messages.pausing import Pause, pauses
 from postcall.messages.recheck import CannotRecheck, Finding, recheck
 from postcall.shapes import Strict
@@ -58,7 +59,9 @@ class SendingContent(Strict):
         default=3600, ge=60, le=604_800, description="Seconds from the first moment at which sending was allowed."
     )
     max_per_number_per_day: StrictInt | None = Field(default=None, ge=1, le=1_000, description="Null: any number.")
-    max_messages_per_day: StrictInt | None = Field(default=None, ge=1, le=10_000_000, description="Null: any number.")
+    max_messages_per_day: StrictInt | None = Field(
+        default=None, ge=1, le=10_000_000, description="Null: any number."
+    )
     countries: list[Country] | None = Field(
         default=None, min_length=1, max_length=300, description="ISO 3166 codes that may be texted; null: all."
     )
@@ -173,6 +176,7 @@ def change_sending(request: ApiRequest, content: SendingContent) -> HttpResponse
         changes["window_start"] = time.fromisoformat(window.start) if window else None
         changes["window_end"] = time.fromisoformat(window.end) if window else None
     _save(workspace, changes)
+    look_again(workspace.pk)
     after = _sending(workspace)
     record(request, "update", Thing("sending"), before=before, after=after)
     return versioned(after)

@@ -32,6 +32,8 @@ _WITHHELD: Final = frozenset(
     {"anonymous", "unknown", "private", "restricted", "unavailable", "withheld", "blocked", "web", "webcall",
      "web call", "browser", "none", "null", "undefined", "no caller id", "+266696687"}
 )  # fmt: skip
+# What services text and call from; nobody's phone has one.
+_SHORT_CODE: Final = re.compile(r"\d{3,6}")
 
 
 @dataclass(frozen=True)
@@ -136,4 +138,8 @@ def _customer(call: CallFacts) -> str | Stopped:
         return Stopped(Reason.NO_RECIPIENT, "The call has no customer number.")
     if is_redacted(raw):
         return Stopped(Reason.REDACTED, f"The platform blacked the customer's number out: “{raw}”.")
+    if _SHORT_CODE.fullmatch(raw):
+        return Stopped(
+            Reason.NUMBER_REFUSED, f"The customer's number “{raw}” is a short code; those are not texted."
+        )
     return Stopped(Reason.INVALID_RECIPIENT, f"The customer's number “{raw}” is no phone number.")

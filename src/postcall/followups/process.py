@@ -82,8 +82,8 @@ def process(call: Call, judge: Judge, messaging: Messaging) -> list[FollowUp]:
     Processing again leaves decided follow-ups alone, except those that a richer report of the call may put right.
 
     When the judge fails the call stays due, with growing waits. When it failed MAX_FAILURES times, or says that
-    asking again is useless, what it had to decide is held as `judge_failed`, and what always goes out goes: then our
-    own guard alone has listened.
+    asking again is useless, what it had to decide is held as `judge_failed`, and what always goes out goes: then
+    our own guard alone has listened.
 
     Raises LostLease, and has then written nothing in that transaction, when another worker has the call by now.
     """
