@@ -122,8 +122,9 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
 
     ahead_s: float | None = None
 
-    def __init__(self, *, heed_proxies: bool) -> None:
+    def __init__(self, base: str, *, heed_proxies: bool) -> None:
         super().__init__(max_retries=0)
+        self._base = f"{base.rstrip('/')}/"
         self.session.trust_env = heed_proxies
         # The SDK's constructor compares the timeout with a number; its requests take a pair.
         self.timeout = TIMEOUT_S
@@ -131,9 +132,12 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
             self.session.mount(scheme, HTTPAdapter(pool_maxsize=IN_FLIGHT, max_retries=0))
         self._last = threading.local()
 
-    def request(self, *args: Any, **kwargs: Any) -> Any:
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        """Goes nowhere but to the account's own address, wherever an answer says that its next page is."""
         self._last.response = None
-        self._last.response = super().request(*args, **kwargs)
+        if not url.startswith(self._base):
+            raise requests.exceptions.InvalidURL("not under the account's own address")
+        self._last.response = super().request(method, url, *args, **kwargs)
         self.ahead_s = _ahead_s(_date(self.headers))
         return self._last.response
 
@@ -322,7 +326,7 @@ def _client(account: Account) -> Client | None:
                 if account.api_key_sid
                 else (account.account_sid, account.auth_token)
             )
-            http = _Http(heed_proxies=account.api_url != SANDBOX_URL)
+            http = _Http(url, heed_proxies=account.api_url != SANDBOX_URL)
             # An environment of nothing: TWILIO_EDGE and TWILIO_REGION would rewrite our address.
             client = Client(user, secret, account.account_sid, http_client=http, environment={"_": ""})
             client.api.base_url = url
