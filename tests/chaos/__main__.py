@@ -6,6 +6,7 @@ import argparse
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 os.environ.setdefault("POSTCALL_SECRET_KEY", "a-key-of-the-chaos-only-0123456789")
@@ -51,7 +52,7 @@ def _runs(scenario: Scenario, given: argparse.Namespace) -> list[Row]:
         with deployment.running():
             for seed in range(given.first_seed, given.first_seed + given.seeds):
                 row = scenario.run(deployment, seed, given.calls)
-                print(row, flush=True)
+                print(f"{datetime.now(UTC):%H:%M:%S} {row}", flush=True)
                 rows.append(row)
     return rows
 

@@ -69,7 +69,7 @@ class Ledger:
         return verdict
 
     def look(self) -> Verdict:
-        expected = [text for call in self._calls for text in call.texts]
+        expected = {text: call.external_id for call in self._calls for text in call.texts}
         verdict = Verdict(len(self._calls), len(expected))
         sent = Counter(
             {Text(*key): count for key, count in self._deployment.sandbox.creates.items() if self._tag in key[1]}
@@ -79,9 +79,9 @@ class Ledger:
             if sent[text] > 1:
                 verdict.doubled.append(f"{text.to}: {sent[text]} times {text.body!r}")
             if sent[text] == 0:
-                reason = reasons.get((text.to, text.body))
+                reason = reasons.get(text.body) or reasons.get(expected[text])
                 (verdict.held if reason else verdict.lost).append(f"{text.to}: {text.body!r} {reason or ''}")
-        verdict.foreign = [f"{text.to}: {text.body!r}" for text in sent if text not in set(expected)]
+        verdict.foreign = [f"{text.to}: {text.body!r}" for text in sent if text not in expected]
         return verdict
 
     def _unfinished(self) -> list[str]:
@@ -97,15 +97,16 @@ class Ledger:
                 lines.append(f"{call.external_id}: {found.get(call.external_id)} of {len(call.texts)} follow-ups")
         return lines
 
-    def _reasons(self) -> dict[tuple[str, str], str]:
-        """Why a text has not gone out, by recipient and text, where its follow-up says so."""
+    def _reasons(self) -> dict[str, str]:
+        """Why a text has not gone out, where its follow-up says so: by the text, which is nobody else's; by the
+        call's id where nothing was ever written down of the text."""
         found = self._deployment.server.rows(
-            """SELECT f.recipient, coalesce(m.body, f.body), f.reason, f.detail
+            """SELECT coalesce(nullif(coalesce(m.body, f.body), ''), c.external_id), f.reason, f.detail
                FROM call c JOIN follow_up f ON f.call_id = c.id LEFT JOIN message m ON m.follow_up_id = f.id
                WHERE c.external_id LIKE %s AND f.reason <> ''""",
             self._like,
         )
-        return {(to, body): f"{reason}: {detail}" for to, body, reason, detail in found}
+        return {about: f"{reason}: {detail}" for about, reason, detail in found}
 
     def _rows(self) -> list[tuple[str, str, str, str, str, str, str, bool]]:
         return self._deployment.server.rows(_STATE, self._like)

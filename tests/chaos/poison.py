@@ -41,6 +41,8 @@ def _kill_who_came(run: Run) -> None:
         for worker in run.deployment.workers:
             if worker.name == name:
                 worker.kill()
+                # The server sees only at its next word to it that nobody listens any more.
+                run.deployment.server.cut_connections(name)
                 run.struck += 1
                 worker.start()
 

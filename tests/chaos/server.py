@@ -97,7 +97,7 @@ class Server:
                 connection = self._local.connection = psycopg.connect(
                     self.url, autocommit=True, connect_timeout=5, application_name="chaos"
                 )
-            cursor = connection.execute(sql, parameters)
+            cursor = connection.execute(sql, parameters or None)
             return (cursor.fetchall() if cursor.description else [],)
         except psycopg.OperationalError:
             if connection is not None:
@@ -109,12 +109,14 @@ class Server:
         if connection := getattr(self._local, "connection", None):
             connection.close()
 
-    def cut_connections(self) -> int:
-        """pg_terminate_backend of every connection but this one."""
+    def cut_connections(self, whose: str = "%") -> int:
+        """pg_terminate_backend of every connection of those named like `whose`, but not this one."""
         return len(
             self.rows(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE pid <> pg_backend_pid() AND usename = current_user AND backend_type = 'client backend'"
+                " AND application_name LIKE %s",
+                whose,
             )
         )
 

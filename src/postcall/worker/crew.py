@@ -103,8 +103,8 @@ class Crew:
         log_fields = {"lane": self.lane.name, "row": str(row.pk)}
         try:
             if row.starts > MAX_STARTS:
-                self.lane.set_aside(row)
                 log.error("set aside: its work never ended", **log_fields, starts=row.starts)
+                self.lane.set_aside(row)
                 return
             self.lane.work(row)
         except LostLease:
