@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from typing import Final
 
 from django.db import connection, transaction
 
-PARTITIONED = ("raw_payload", "delivery_event")
-MONTHS_AHEAD = 3
+# Tables, and the column by which each is partitioned.
+PARTITIONED: Final = {"raw_payload": "received_at", "delivery_event": "at"}
+MONTHS_AHEAD: Final = 3
 
 
-def _next_month(day: date) -> date:
+def next_month(day: date) -> date:
     return date(day.year + day.month // 12, day.month % 12 + 1, 1)
 
 
 def ensure_partitions(today: date) -> None:
     """Makes this month's partitions and the next three where they are missing.
 
-    A month whose first rows already fell into the `…_other` partition keeps them there: PostgreSQL would refuse
-    the new partition, and the rows are as safe.
+    Rows that came while a month had none lie in the `…_other` partition; they move into theirs.
     """
     month = today.replace(day=1)
     for _ in range(MONTHS_AHEAD + 1):
         for table in PARTITIONED:
             _ensure(table, month)
-        month = _next_month(month)
+        month = next_month(month)
+
+
+def months_of(table: str) -> list[tuple[str, date]]:
+    """The months that the table has, the oldest first: the partition's name and the first day after it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1", [table]
+        )
+        names = [row[0] for row in cursor.fetchall()]
+    found = [(name, re.fullmatch(rf"{table}_(\d{{4}})_(\d\d)", name)) for name in names]
+    return [(name, next_month(date(int(parts[1]), int(parts[2]), 1))) for name, parts in found if parts]
 
 
 def _ensure(table: str, month: date) -> None:
@@ -34,12 +47,17 @@ def _ensure(table: str, month: date) -> None:
         cursor.execute("SELECT to_regclass(%s)", [name])
         if cursor.fetchone()[0]:
             return
-        column = "received_at" if table == "raw_payload" else "at"
-        cursor.execute(
-            f"SELECT 1 FROM {table}_other WHERE {column} >= %s AND {column} < %s LIMIT 1",  # noqa: S608  # our names
-            [month, _next_month(month)],
-        )
+        within = f"{PARTITIONED[table]} >= '{month}' AND {PARTITIONED[table]} < '{next_month(month)}'"
+        bounds = f"FOR VALUES FROM ('{month}') TO ('{next_month(month)}')"
+        cursor.execute(f"SELECT 1 FROM {table}_other WHERE {within} LIMIT 1")  # noqa: S608  # our own names
         if not cursor.fetchone():
-            cursor.execute(
-                f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES FROM ('{month}') TO ('{_next_month(month)}')"
-            )
+            cursor.execute(f"CREATE TABLE {name} PARTITION OF {table} {bounds}")
+            return
+        # PostgreSQL refuses a partition for rows that lie in the default one, and nobody may add one meanwhile.
+        cursor.execute(f"LOCK TABLE {table}_other IN ACCESS EXCLUSIVE MODE")
+        cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
+        cursor.execute(
+            f"WITH moved AS (DELETE FROM {table}_other WHERE {within} RETURNING *)"  # noqa: S608  # our own names
+            f" INSERT INTO {name} SELECT * FROM moved"
+        )
+        cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} {bounds}")

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from postcall.api.answers import forget_old_answers
 from postcall.followups.review import expire_held
 from postcall.keeping.redact import forget_what_is_due
+from postcall.keeping.retention import forget
 from postcall.work.models import Worker
 from postcall.work.partitions import ensure_partitions
-from postcall.worker.retention import forget
 
 DEAD_WORKERS_KEPT = timedelta(days=1)
 # How long the housekeeping stays with one thing while others may be due.
