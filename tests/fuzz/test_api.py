@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+from django.test import Client
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -70,6 +71,28 @@ def test_it_answers_as_it_says(clinic: Clinic, case: Any) -> None:
 
 
 @unfitting.parametrize()
-@effort(6, 300)
+@effort(8, 300)
 def test_it_refuses_what_does_not_fit(clinic: Clinic, case: Any) -> None:
     answered(case, clinic, [*CHECKS, negative_data_rejection])
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/settings/retention", {"days": True}),
+        ("/settings/retention", {"days": "1"}),
+        ("/settings/sending", {"max_messages_per_day": True}),
+        ("/settings/sending", {"max_per_number_per_day": True}),
+        ("/settings/sending", {"valid_for_s": "60"}),
+    ],
+)
+def test_it_takes_nothing_else_for_a_number(clinic: Clinic, path: str, body: dict[str, Any]) -> None:
+    with undone():
+        key = {"Authorization": f"Bearer {clinic.key}"}
+        refused = Client().put(f"/api/v1{path}", body, "application/json", headers=key)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, *body)
+
+
+def test_it_takes_a_query_parameter_once(clinic: Clinic) -> None:
+    refused = Client().get("/api/v1/calls?limit=1&limit=2", headers={"Authorization": f"Bearer {clinic.key}"})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "limit")
