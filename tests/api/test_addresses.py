@@ -160,7 +160,7 @@ class Elsewhere(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.asked.append((self.server.server_name, self.path))
-        body = json.dumps(self.answer).encode()
+        body = json.dumps({} if "steal" in self.path else self.answer).encode()
         self.send_response(307 if self.location else 200)
         if self.location:
             self.send_header("Location", self.location)

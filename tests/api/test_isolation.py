@@ -58,9 +58,19 @@ def test_it_does_not_know_another_workspaces_things(
     assert answer.status == 404, answer.json
 
 
-def test_it_lists_nothing_of_another_workspace(stranger: Api, ids: dict[str, str]) -> None:
-    for path in ("/actions", "/agents", "/calls", "/follow-ups", "/messages", "/opt-outs", "/sources"):
-        assert stranger.get(path).json == {"items": [], "next": None}
+def lists() -> list[str]:
+    """Every address that is looked at without naming one thing."""
+    paths = the_api.get_openapi_schema(path_prefix="")["paths"]
+    return [path for path, methods in paths.items() if "get" in methods and "{" not in path]
+
+
+@pytest.mark.parametrize("path", lists())
+def test_it_shows_nothing_of_another_workspace(api: Api, stranger: Api, ids: dict[str, str], path: str) -> None:
+    shown = stranger.get(path)
+    assert shown.status == 200
+    assert "items" not in shown.json or shown.json == {"items": [], "next": None}
+    told = shown.response.content.decode()
+    assert not [held for held in (*ids.values(), str(api.workspace.pk)) if held in told]
 
 
 def test_it_uses_nothing_of_another_workspace(stranger: Api, ids: dict[str, str]) -> None:
