@@ -21,7 +21,7 @@ from postcall.followups.optouts import active_opt_out, opt_out
 from postcall.messages import inbound
 from postcall.messages.claim import claim
 from postcall.messages.models import Attempt, DeliveryEvent, Message, SendingAccount
-from postcall.messages.operator import NotPossible, resend
+from postcall.messages.operator import NotPossible, cancel, resend
 from postcall.messages.send import Fence, hand_to_twilio, record, send
 from postcall.messages.signatures import UnknownAddress
 from postcall.sources.ended_call import EndedCall
@@ -30,7 +30,7 @@ from postcall.work.models import Due
 from postcall.worker.lanes import Lane, lanes
 
 from .clinic import ANN, BEN, BODY, LEASE, Clinic, events
-from .together import Running, at_once, database_time, held, wait_until, waiting_for_locks
+from .together import Running, at_once, database_time, held, one_after_the_other, wait_until, waiting_for_locks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -262,6 +262,21 @@ def test_a_stop_waits_for_a_claim_that_is_under_way(clinic: Clinic) -> None:
     assert claim(second) is None
     later.refresh_from_db()
     assert (later.status, later.follow_up.reason) == ("canceled", "opted_out")
+
+
+@pytest.mark.parametrize("first", ["cancel", "claim"])
+def test_a_cancel_and_a_claim_at_the_same_instant_agree(clinic: Clinic, first: str) -> None:
+    message = clinic.message()
+    (taken,) = take(Message, 1, LEASE)
+    works = [lambda: cancel(message, by="Dana"), lambda: send(taken)]
+    raised = one_after_the_other(message, *(works if first == "cancel" else reversed(works)))
+    message.refresh_from_db()
+    if first == "cancel":
+        assert [type(error) for error in raised] == [type(None), LostLease]
+        assert (message.status, clinic.sandbox.creates.total()) == ("canceled", 0)
+    else:
+        assert [type(error) for error in raised] == [type(None), NotPossible]
+        assert (message.status, clinic.sandbox.creates.total()) == ("accepted", 1)
 
 
 LANES = ["calls", "messages", "attempts"]

@@ -613,6 +613,19 @@ def test_it_stops_polling_in_the_end_when_twilio_never_answers(clinic: Clinic) -
     assert DeliveryEvent.objects.filter(detail__startswith="It is not asked about any more").exists()
 
 
+def test_a_price_that_is_never_told_does_not_change_when_the_text_ended(clinic: Clinic) -> None:
+    clinic.message()
+    clinic.send()
+    attempt = Attempt.objects.get()
+    clinic.call_back(attempt, attempt.sid, "delivered")
+    ended_at = Attempt.objects.get().ended_at
+    clinic.sandbox.reset()
+    clinic.polls_come_due()
+    clinic.track()
+    attempt = Attempt.objects.get()
+    assert (attempt.due_at, attempt.ended_at) == (None, ended_at)
+
+
 def test_a_poll_shows_why_a_text_did_not_arrive(clinic: Clinic) -> None:
     message = clinic.message()
     clinic.send()

@@ -20,7 +20,6 @@ from postcall.messages.status import (
     News,
     hear,
     heed_error,
-    is_latest,
     leave_to_operator,
     left_before,
     lock,
@@ -315,7 +314,7 @@ def set_aside(attempt: Attempt) -> None:
     locked = lock(attempt.pk, attempt.generation)
     if locked.status in (Attempt.Status.SENDING, Attempt.Status.UNCONFIRMED) and locked.open:
         write(locked, status=Attempt.Status.UNCONFIRMED)
-        if is_latest(locked):
+        if nothing_else_is_planned(locked):
             write(locked.message, status=Message.Status.UNCONFIRMED)
         _give_up(locked, "Finding out what became of it was begun again and again and never ended.")
         return
@@ -359,7 +358,8 @@ def _heed(attempt: Attempt, found: RemoteMessage) -> None:
 def _poll_failed(attempt: Attempt, unread: Unread) -> None:
     age = clock.now() - attempt.started_at
     if unread.gone or unread.denied or age > LONGEST:
-        write(attempt, open=False, ended_at=clock.now(), due_at=None, lease_until=None, starts=0)
+        ended_at = attempt.ended_at or clock.now()
+        write(attempt, open=False, ended_at=ended_at, due_at=None, lease_until=None, starts=0)
         detail = f"It is not asked about any more: {unread.why}"
         note(attempt, attempt.status, DeliveryEvent.Origin.POSTCALL, detail=detail)
         return
