@@ -37,7 +37,7 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="For programs.")]
     with django():
         database = list(_database())
         usable = all(finding.level != "error" for finding in database)
-        findings = [*_environment(), *database, *(_texts() if usable else ()), *_disk()]
+        findings = [*_environment(), *database, *((*_texts(), *_keeping()) if usable else ()), *_disk()]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -167,6 +167,30 @@ def _sandbox() -> Finding:
     if not answers(url):
         return Finding("Sandbox", "warning", f"workspaces send by it, and none answers at {url}", "start it")
     return Finding("Sandbox", "ok", f"answers at {url}")
+
+
+def _keeping() -> Iterator[Finding]:
+    from postcall.keeping.models import Erasure, Redaction, Restoration
+
+    paused = Restoration.objects.filter(resumed_at=None).order_by("-id").first()
+    if paused is not None:
+        yield Finding(
+            "Restored",
+            "error",
+            f"from a backup of {paused.taken_at:%Y-%m-%d %H:%M} UTC: nothing is sent yet",
+            "make sure that no other Postcall works on the same calls, then `postcall restore --resume`",
+        )
+    left = Redaction.objects.filter(done_at=None)
+    waiting = Erasure.objects.filter(done_at=None).count()
+    if waiting or left.exists():
+        said = left.exclude(last_error="").values_list("last_error", flat=True).first()
+        text = f"{waiting} wait for texts on their way; {left.count()} texts are still at Twilio"
+        yield Finding(
+            "Erasures",
+            "warning",
+            f"{text} ({said})" if said else text,
+            "a running worker goes on until they are forgotten",
+        )
 
 
 def _disk() -> Iterator[Finding]:
