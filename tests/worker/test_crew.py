@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from postcall.calls.models import Call
 from postcall.ids import new_id
-from postcall.work.leases import MAX_STARTS, LostLease, renew, settle, take
+from postcall.work.leases import MAX_STARTS, TRUSTED_STARTS, LostLease, renew, settle, take
 from postcall.worker.crew import Crew
 from postcall.worker.lanes import Lane
 from postcall.workspaces.models import Workspace
@@ -100,6 +100,44 @@ def test_it_sets_a_row_aside_that_was_begun_too_often() -> None:
         running.begin(take(Call, 1, LEASE)[0])
     assert [row.pk for row in aside] == [call.pk]
     assert worked == []
+
+
+def test_it_works_rows_that_may_kill_their_worker_one_after_another() -> None:
+    suspects = [a_call() for _ in range(3)]
+    Call.objects.update(starts=TRUSTED_STARTS)
+    others = [a_call() for _ in range(3)]
+    with crew(done) as running:
+        taken = take(Call, 10, LEASE, suspects=running.room_for_suspects())
+        assert {row.pk for row in taken} == {row.pk for row in (suspects[0], *others)}
+        for row in taken:
+            running.begin(row)
+        again = take(Call, 10, LEASE, suspects=0)
+    assert again == []
+    assert running.room_for_suspects() == 1
+    assert [row.pk for row in take(Call, 10, LEASE, suspects=1)] == [suspects[1].pk]
+
+
+def test_it_has_no_room_for_a_suspect_beside_another() -> None:
+    a_call()
+    Call.objects.update(starts=TRUSTED_STARTS)
+    gate = threading.Event()
+
+    def work(call: Call) -> None:
+        gate.wait(30)
+        done(call)
+
+    with crew(work) as running:
+        running.begin(take(Call, 1, LEASE, suspects=1)[0])
+        assert running.room() == 1
+        assert running.room_for_suspects() == 0
+        gate.set()
+
+
+def test_it_takes_no_more_rows_than_asked_for_whoever_is_suspected() -> None:
+    calls = [a_call() for _ in range(4)]
+    Call.objects.filter(pk=calls[3].pk).update(starts=TRUSTED_STARTS)
+    taken = take(Call, 2, LEASE, suspects=1)
+    assert {row.pk for row in taken} == {calls[0].pk, calls[3].pk}
 
 
 def test_it_writes_nothing_after_another_worker_took_the_row() -> None:

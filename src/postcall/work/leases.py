@@ -17,6 +17,8 @@ from postcall.work.rows import columns_of, rows_of, write_where
 
 # Beginnings of one piece of work without an end, before it is set aside as one that kills its worker.
 MAX_STARTS = 5
+# Beginnings that may have ended with the worker for another row's sake. Who was begun more often is suspected.
+TRUSTED_STARTS = 2
 
 Row = TypeVar("Row", bound=Due)
 
@@ -25,23 +27,32 @@ class LostLease(Exception):
     """Another worker has the row by now; whatever this one found out must not be written."""
 
 
-def take(model: type[Row], limit: int, lease: timedelta) -> list[Row]:
+def take(model: type[Row], limit: int, lease: timedelta, *, suspects: int | None = None) -> list[Row]:
     """Takes at most `limit` due rows that nobody holds, the longest due first, each for `lease`.
 
+    `suspects`: at most so many of them may be rows that were begun more than TRUSTED_STARTS times without an end,
+    which is how one that kills its worker looks, and how those look that were in hand with it.
     Rows that another worker is taking this instant are passed over (SKIP LOCKED), never waited for.
     """
     table = model._meta.db_table
+    due = f"""
+        SELECT id FROM "{table}"
+        WHERE due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())
+        """  # noqa: S608  # our own names
+    some = "ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED"
+    if suspects is None:
+        chosen, limits = f"ARRAY({due} {some})", [limit]
+    else:
+        trusted, suspected = f"AND starts < {TRUSTED_STARTS} {some}", f"AND starts >= {TRUSTED_STARTS} {some}"
+        # The suspected first: others that keep coming must not keep them waiting.
+        chosen, limits = f"(ARRAY({due} {suspected}) || ARRAY({due} {trusted}))[:%s]", [suspects, limit, limit]
     sql = f"""
         UPDATE "{table}" SET lease_until = clock_timestamp() + make_interval(secs => %s),
                generation = generation + 1, starts = starts + 1
-        WHERE id IN (
-            SELECT id FROM "{table}"
-            WHERE due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())
-            ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
-        )
+        WHERE id = ANY({chosen})
         RETURNING {columns_of(model)}
         """  # noqa: S608  # our own names
-    return rows_of(model, sql, [lease.total_seconds(), limit])
+    return rows_of(model, sql, [lease.total_seconds(), *limits])
 
 
 def renew(model: type[Due], rows: list[Any], lease: timedelta) -> None:

@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from postcall.pace import paced
 from postcall.work import clock
-from postcall.work.leases import MAX_STARTS, LostLease, renew
+from postcall.work.leases import MAX_STARTS, TRUSTED_STARTS, LostLease, renew
 from postcall.work.models import Due
 from postcall.worker.lanes import Lane
 
@@ -42,6 +42,12 @@ class Crew:
         """How many more rows could be begun at once."""
         with self._lock:
             return max(0, self.lane.threads - len(self._in_hand))
+
+    def room_for_suspects(self) -> int:
+        """How many rows that may be killing their workers could be begun: they are worked one after another, so
+        that the innocent ones among them come to an end by themselves."""
+        with self._lock:
+            return int(all(row.starts <= TRUSTED_STARTS for row in self._in_hand.values()))
 
     def begin(self, row: Due) -> None:
         """Works `row`, at once where there is room, else after the rows before it."""

@@ -56,7 +56,7 @@ class Dispatcher:
         if not room:
             return False
         try:
-            rows = take(self.lane.model, room, self.lane.lease)
+            rows = take(self.lane.model, room, self.lane.lease, suspects=self.crew.room_for_suspects())
             for row in rows:
                 self.crew.begin(row)
             return len(rows) == room
