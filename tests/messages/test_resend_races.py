@@ -12,6 +12,7 @@ import pytest
 from postcall.followups.models import FollowUp
 from postcall.messages.models import Attempt, DeliveryEvent, Message
 from postcall.messages.operator import NotPossible, cancel, resend
+from postcall.messages.send import send
 from postcall.messages.track import set_aside
 from postcall.work.leases import LostLease, take
 
@@ -103,12 +104,25 @@ def test_a_click_that_waits_keeps_its_time_when_the_attempt_before_is_said_to_ha
     assert (message.status, message.due_at, message.next_by) == ("queued", waiting.due_at, "operator")
 
 
+@pytest.mark.parametrize("by", ["postcall", "operator"])
+def test_a_text_that_failed_is_not_sent_again_by_itself(clinic: Clinic, by: str) -> None:
+    """Also where an operator had approved it: of its failing they know nothing yet."""
+    message = clinic.message(next_by=by)
+    clinic.sandbox.faults = {"list_lag_s": 3600}
+    clinic.sandbox.fail_next("error_500_after")
+    clinic.send()
+    clinic.track(3)
+    attempt = message.attempts.get()
+    assert (attempt.status, fresh(attempt).due_at is None) == ("absent", False)
+    hears(clinic, attempt, "undelivered", ErrorCode="30003")()
+    clinic.send()
+    assert (fresh(attempt).status, clinic.sandbox.creates) == ("undelivered", {(ANN, BODY): 1})
+
+
 @pytest.mark.parametrize("status", ARRIVED)
 def test_a_worker_that_took_the_click_begins_nothing_once_it_is_withdrawn(
     clinic: Clinic, attempt: Attempt, status: str
 ) -> None:
-    from postcall.messages.send import send
-
     click(fresh(attempt))()
     (overtaken,) = take(Message, 1, LEASE)
     hears(clinic, attempt, status)()

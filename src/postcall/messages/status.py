@@ -241,7 +241,7 @@ def _mirror(attempt: Attempt, news: News, moves: bool) -> None:
     """The message says what its latest attempt says."""
     message = attempt.message
     fields: dict[str, Any] = {}
-    asked_for = message.due_at is not None and message.next_by == DeliveryEvent.Origin.OPERATOR
+    asked_for = _is_asked_for(attempt)
     if asked_for and attempt.status in _NOT_THERE:
         # An operator has asked for another attempt since, and this one did not arrive: that one goes ahead.
         moves = False
@@ -268,6 +268,16 @@ def _mirror(attempt: Attempt, news: News, moves: bool) -> None:
         write(message, **fields)
     if moves and asked_for:
         note(message, attempt.status, DeliveryEvent.Origin.POSTCALL, detail=_WITHDRAWN)
+
+
+def _is_asked_for(attempt: Attempt) -> bool:
+    """Whether an operator has asked for another attempt since this one, which has not begun yet."""
+    message = attempt.message
+    if message.due_at is None or message.next_by != DeliveryEvent.Origin.OPERATOR:
+        return False
+    # An attempt that follows by itself is the operator's too where they had approved the text.
+    by_hand = DeliveryEvent.objects.filter(message=message, origin=DeliveryEvent.Origin.OPERATOR)
+    return by_hand.filter(at__gt=attempt.started_at).exists()
 
 
 _WITHDRAWN: Final = "Sending it again was withdrawn: the attempt before reached Twilio after all."
