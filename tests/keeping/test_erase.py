@@ -19,7 +19,9 @@ from postcall.followups.optouts import active_opt_out, hashed, opt_in, opt_out
 from postcall.keeping import erase
 from postcall.keeping.models import Erasure, Redaction
 from postcall.keeping.redact import forget_what_is_due
+from postcall.messages.callbacks import receive_status
 from postcall.messages.models import Attempt, DeliveryEvent, Message, StrayCallback
+from postcall.messages.signatures import UnknownAddress
 from postcall.sandbox.running import Sandbox
 from postcall.work import clock
 from postcall.workspaces.audit import SYSTEM, Thing, record
@@ -209,6 +211,13 @@ def test_it_takes_the_number_out_of_the_audit_log_that_nobody_else_may_change(cl
         AuditEntry.objects.update(verb="nothing")
     with pytest.raises(DatabaseError), transaction.atomic():
         AuditEntry.objects.all().delete()
+
+
+def test_it_hears_no_callback_that_could_bring_the_number_back(clinic: Clinic) -> None:
+    token = clinic.texted(status="sent").attempts.get().token
+    forget()
+    with pytest.raises(UnknownAddress):
+        receive_status(token, f"/twilio/status/{token}", [("To", ANN)], {})
 
 
 def test_it_stops_what_waits_to_be_sent(clinic: Clinic, sandbox: Sandbox) -> None:

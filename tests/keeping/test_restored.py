@@ -62,6 +62,13 @@ def test_it_sends_nothing_again_that_was_sent_after_the_backup(clinic: Clinic, s
     assert FollowUp.objects.get().outcome == "message"
 
 
+def test_it_looks_from_the_backup_on_and_not_from_the_restoration(clinic: Clinic, sandbox: Sandbox) -> None:
+    sent_after_the_backup(clinic)
+    Restoration.objects.update(restored_at=clock.now() + HOUR)  # as if the text had been sent an hour before it
+    go_on(clinic)
+    assert len(sandbox.messages) == 1
+
+
 def test_it_sends_what_was_not_sent_before(clinic: Clinic, sandbox: Sandbox) -> None:
     clinic.call()
     clinic.process()
