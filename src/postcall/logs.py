@@ -25,12 +25,19 @@ _SECRETS = (
     re.compile(r"(\b\w+://[^\s:/@]*:)[^\s/@]+(?=@)"),
     re.compile(r"((?:password|token|secret|api_key)(?:=[\"']?|[\"']\s*:\s*[\"']))[^\s\"',;&)}]+", re.IGNORECASE),
 )
+# What errors say of the values they stumbled over, which may be anybody's words: PostgreSQL's row or piece of a
+# statement, pydantic's input.
+_VALUES = (
+    re.compile(r"(DETAIL:).*?(?=\n\n(?:The above|During handling)|\Z)", re.DOTALL),
+    re.compile(r"(LINE \d+:)[^\n]*"),
+    re.compile(r"(input_value=).*?(?=, input_type=)", re.DOTALL),
+)
 _NOT_TEXT = {"level", "logger", "timestamp"}
 
 
 def scrubbed(text: str) -> str:
     """The text with every phone number and secret in it masked, as far as they can be told by their looks."""
-    for secret in _SECRETS:
+    for secret in (*_SECRETS, *_VALUES):
         text = secret.sub(r"\1…", text)
     return _NUMBER.sub(lambda found: masked(found[0]), text)
 
