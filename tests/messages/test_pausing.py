@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -19,6 +21,7 @@ from postcall.messages.twilio_client import Refused
 from postcall.work.leases import take
 
 from .clinic import ANN, BEN, BODY, LEASE, Clinic, events
+from .together import at_once
 
 BAD = "+15005550007"  # the stand-in refuses it with 21606
 GOOD = "+15005550006"
@@ -330,6 +333,16 @@ def test_recheck_lets_everything_go_that_is_well_again(clinic: Clinic) -> None:
         assert (message.status, message.follow_up.reason) == ("accepted", "")
 
 
+def test_a_refusal_from_before_the_recheck_counts_no_more(clinic: Clinic) -> None:
+    clinic.message()
+    (held,) = take(Message, 1, LEASE)
+    attempt = claim(held)
+    assert attempt is not None
+    rechecked(clinic)
+    record(attempt, Refused(401, 20003, "Refused"))
+    assert not RefusedSender.objects.exists()
+
+
 def test_recheck_sends_nothing_whose_time_is_over(clinic: Clinic) -> None:
     messages = three_times(clinic, 20003)
     clinic.retries_come_due()
@@ -351,6 +364,7 @@ def test_recheck_says_what_is_still_amiss_with_a_sender_and_lets_the_others_go(c
     (amiss,) = [finding for finding in found.findings if not finding.well]
     assert amiss.message == f"{BAD} is not a number of this account."
     assert amiss.fix.endswith(".")
+    assert paused(clinic) == [(BAD, 21606)]
     clinic.send()
     assert [message.from_number for message in clinic.sandbox.messages] == [AGENTS] * 3
     assert paused(clinic) == [(BAD, 21606)]
@@ -417,3 +431,19 @@ def test_what_is_held_is_looked_at_again_by_itself(clinic: Clinic) -> None:
     clinic.send()
     messages[0].refresh_from_db()
     assert (messages[0].status, messages[0].follow_up.outcome) == ("accepted", "message")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_workers_at_the_same_instant_count_every_refusal_once(sandbox: Any, seed: int) -> None:
+    clinic = Clinic("Northgate Clinic", sandbox)
+    for n in range(4):
+        clinic.message(f"Text {n}", to=f"+1555123010{n}")
+    attempts = [claim(message) for message in take(Message, 4, LEASE)]
+    counted = [attempt for attempt in attempts for _ in range(2)]
+    random.Random(seed).shuffle(counted)
+    assert at_once(*[lambda a=a: count(Attempt.objects.get(pk=a.pk), 20003) for a in counted[:4]]) == []  # type: ignore[misc]  # a lambda
+    row = RefusedSender.objects.get()
+    distinct = {attempt.pk for attempt in counted[:4] if attempt}
+    assert len(row.attempts) == len(set(row.attempts)) == min(3, len(distinct))
+    assert (row.paused_at is not None) == (len(distinct) >= 3)
