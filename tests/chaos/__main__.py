@@ -11,7 +11,7 @@ from pathlib import Path
 
 os.environ.setdefault("POSTCALL_SECRET_KEY", "a-key-of-the-chaos-only-0123456789")
 
-from .deployment import Deployment
+from .running import running
 from .scenario import Scenario
 from .scenarios import SCENARIOS
 from .table import Row, markdown
@@ -47,13 +47,14 @@ def _arguments() -> argparse.Namespace:
 def _runs(scenario: Scenario, given: argparse.Namespace) -> list[Row]:
     """All seeds of one scenario on one deployment."""
     rows = []
-    with tempfile.TemporaryDirectory(prefix="postcall-chaos-", ignore_cleanup_errors=True) as folder:
-        deployment = Deployment(Path(folder), pace=given.pace, delays=given.delays)
-        with deployment.running():
-            for seed in range(given.first_seed, given.first_seed + given.seeds):
-                row = scenario.run(deployment, seed, given.calls)
-                print(f"{datetime.now(UTC):%H:%M:%S} {row}", flush=True)
-                rows.append(row)
+    with (
+        tempfile.TemporaryDirectory(prefix="postcall-chaos-", ignore_cleanup_errors=True) as folder,
+        running(scenario.kind, Path(folder), pace=given.pace, delays=given.delays) as deployment,
+    ):
+        for seed in range(given.first_seed, given.first_seed + given.seeds):
+            row = scenario.run(deployment, seed, given.calls)
+            print(f"{datetime.now(UTC):%H:%M:%S} {row}", flush=True)
+            rows.append(row)
     return rows
 
 

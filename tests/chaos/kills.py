@@ -8,6 +8,7 @@ from collections.abc import Callable
 from .ledger import Verdict
 from .programs import Program
 from .scenario import Run, Scenario
+from .whole import Whole
 
 _KILLS = 2
 
@@ -61,16 +62,29 @@ def _everything(run: Run) -> Verdict:
 
 def _database(run: Run) -> Verdict:
     """`postcall up` brings its embedded database back by itself."""
-    with run.burst(spread_s=1.5).running() as burst:
+    with run.burst(spread_s=2.0).running() as burst:
         for moment in run.moments(_KILLS):
             burst.wait_for(moment)
             run.shortly()
             if run.chance.random() < 0.5:
                 run.struck += run.deployment.server.kill()
             else:
-                run.deployment.server.kill_postmaster()
-                run.struck += 1
+                run.struck += run.deployment.server.kill_postmaster()
     return run.verdict(burst.ended_at)
+
+
+def _whole(run: Run) -> Verdict:
+    """The machine's power fails, and comes back."""
+    whole = run.deployment
+    assert isinstance(whole, Whole)
+    with run.burst(spread_s=1.0).running() as burst:
+        burst.wait_for(run.moments(1)[0])
+        run.shortly()
+        run.struck = whole.kill_everything()
+        whole.up.start()
+        whole.wait_until_ready()
+        back = time.monotonic()
+    return run.verdict(max(back, burst.ended_at))
 
 
 ALL = (
@@ -78,4 +92,6 @@ ALL = (
     Scenario("kill-worker", "kill -9 of a worker", _killing(_one_worker)),
     Scenario("kill-both", "kill -9 of every web process and worker", _killing(_all)),
     Scenario("kill-everything", "kill -9 of everything at once, database included", _everything),
+    Scenario("kill-database", "kill -9 of the embedded database under `postcall up`", _database, kind="up"),
+    Scenario("kill-up", "kill -9 of `postcall up` and all it runs", _whole, kind="up"),
 )

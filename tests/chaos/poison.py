@@ -6,10 +6,10 @@ import time
 
 from .ledger import Verdict
 from .scenario import Run, Scenario
+from .waiting import PATIENCE_S
 
 # Beginnings without an end before a row is set aside.
 _MAX_STARTS = 5
-from .waiting import PATIENCE_S
 
 
 def _kills_its_worker(run: Run) -> Verdict:

@@ -14,7 +14,7 @@ from .deployment import Deployment
 from .ledger import Ledger, Verdict
 from .table import Row
 
-Kind = Literal["parts", "up"]
+Kind = Literal["parts", "up", "small disk"]
 
 
 class Run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import clock, database, doubled, kills, poison, stopped, twilio
+from . import clock, database, disk, doubled, kills, poison, stopped, twilio
 from .scenario import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
@@ -13,6 +13,7 @@ SCENARIOS: dict[str, Scenario] = {
         *stopped.ALL,
         *doubled.ALL,
         *database.ALL,
+        *disk.ALL,
         *poison.ALL,
         *clock.ALL,
     )

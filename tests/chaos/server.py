@@ -58,6 +58,10 @@ class Server:
     def start(self) -> None:
         self.url = str(self._database.start())
 
+    def join(self) -> None:
+        """Looks at a server that somebody else runs."""
+        self.url = str(self._database.connection_url())
+
     def stop(self) -> None:
         """In order; it answers nobody until `start`."""
         self._database.stop()
@@ -77,11 +81,13 @@ class Server:
                 os.kill(pid, signal.SIGKILL)
         return len(pids)
 
-    def kill_postmaster(self) -> None:
-        """kill -9 of the postmaster alone, as the kernel does that is out of memory."""
+    def kill_postmaster(self) -> int:
+        """kill -9 of the postmaster alone, as the kernel does that is out of memory; 0: it was dead already."""
         record = read_record(self._database.cluster)
-        assert record is not None
+        if record is None or record.pid not in processes_named(cluster_name(self._database.cluster)):
+            return 0
         os.kill(record.pid, signal.SIGKILL)
+        return 1
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """One statement in a transaction of its own; a server that is away is asked again until it is back."""
