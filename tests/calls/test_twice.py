@@ -39,6 +39,7 @@ ANN: Final = "+15551230001"
 BEN: Final = "+15551230002"
 WORDS: Final = "Thank you for calling."
 LEASE: Final = timedelta(seconds=30)
+SEEDS: Final = (1, 2, 3)
 
 Deliver = Callable[..., tuple[int, dict[str, Any]]]
 
@@ -153,22 +154,20 @@ def counts() -> dict[str, int]:
 ONE_OF_EACH: Final = {"Call": 1, "RawPayload": 1, "FollowUp": 1, "Message": 1}
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_call_that_comes_several_times_at_the_same_instant_texts_once(
-    deliver: Deliver, sandbox: Sandbox, seed: int
-) -> None:
-    draw = random.Random(seed)
+def test_a_call_that_comes_several_times_at_the_same_instant_texts_once(deliver: Deliver, sandbox: Sandbox) -> None:
+    for seed in SEEDS:
+        draw = random.Random(seed)
 
-    def soon() -> Any:
-        time.sleep(draw.uniform(0, 0.01))
-        return deliver()
+        def soon(call: str = f"c-{seed}", draw: random.Random = draw) -> Any:
+            time.sleep(draw.uniform(0, 0.01))
+            return deliver(external_id=call)
 
-    answers = at_once([soon] * 4)
-    assert sorted(was_duplicate(answer) for answer in answers) == [False, True, True, True]
-    at_once([work_off, work_off])
-    work_off()
-    assert counts() == ONE_OF_EACH
-    assert sandbox.creates == {(ANN, WORDS): 1}
+        answers = at_once([soon] * 4)
+        assert sorted(was_duplicate(answer) for answer in answers) == [False, True, True, True]
+        at_once([work_off, work_off])
+        work_off()
+        assert set(counts().values()) == {seed}
+        assert sandbox.creates == {(ANN, WORDS): seed}
 
 
 def test_a_call_that_comes_again_an_hour_later_texts_once(
@@ -207,28 +206,24 @@ def test_the_same_call_with_other_content_later_changes_nothing(deliver: Deliver
     assert sandbox.creates == {(ANN, WORDS): 1}
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_of_two_contents_at_the_same_instant_one_is_taken_whole(
-    deliver: Deliver, sandbox: Sandbox, seed: int
-) -> None:
-    draw = random.Random(seed)
+def test_of_two_contents_at_the_same_instant_one_is_taken_whole(deliver: Deliver, sandbox: Sandbox) -> None:
+    for seed in SEEDS:
+        draw = random.Random(seed)
 
-    def saying(number: str) -> Callable[[], Any]:
-        pause_s = draw.uniform(0, 0.01)
+        def saying(number: str, call: str = f"c-{seed}", draw: random.Random = draw) -> Callable[[], Any]:
+            pause_s = draw.uniform(0, 0.01)
+            words = [{"role": "customer", "text": f"I am {number}"}]
+            given = {"external_id": call, "customer_number": number, "transcript": words}
+            return lambda: (time.sleep(pause_s), deliver(**given))[1]
 
-        def soon() -> Any:
-            time.sleep(pause_s)
-            return deliver(customer_number=number, transcript=[{"role": "customer", "text": f"I am {number}"}])
-
-        return soon
-
-    answers = at_once([saying(ANN), saying(BEN), saying(ANN), saying(BEN)])
-    assert sorted(was_duplicate(answer) for answer in answers) == [False, True, True, True]
-    call = Call.objects.get()
-    assert call.transcript[0]["text"] == f"I am {call.customer_number}"
-    assert call.customer_number in bytes(RawPayload.objects.get().body).decode()
-    work_off()
-    assert sandbox.creates == {(call.customer_number, WORDS): 1}
+        answers = at_once([saying(ANN), saying(BEN), saying(ANN), saying(BEN)])
+        assert sorted(was_duplicate(answer) for answer in answers) == [False, True, True, True]
+        call = Call.objects.get(external_id=f"c-{seed}")
+        assert call.transcript[0]["text"] == f"I am {call.customer_number}"
+        assert call.customer_number in bytes(RawPayload.objects.get(call=call).body).decode()
+        work_off()
+        assert Message.objects.get(follow_up__call=call).to == call.customer_number
+        assert sandbox.creates.total() == seed
 
 
 def test_two_sources_may_give_different_calls_the_same_id(workspace: Workspace, sandbox: Sandbox) -> None:
@@ -239,21 +234,21 @@ def test_two_sources_may_give_different_calls_the_same_id(workspace: Workspace, 
     assert Call.objects.count() == FollowUp.objects.count() == 3
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_thin_report_and_the_final_one_at_the_same_instant_end_in_the_final_one(
-    deliver: Deliver, sandbox: Sandbox, seed: int
+    deliver: Deliver, sandbox: Sandbox
 ) -> None:
-    draw = random.Random(seed)
     judge_after = (clock.now() - timedelta(seconds=1)).isoformat()
-
-    def soon(**fields: Any) -> Callable[[], Any]:
-        pause_s = draw.uniform(0, 0.01)
-        return lambda: (time.sleep(pause_s), deliver(**fields))[1]
-
     thin = {"final": False, "judge_after": judge_after, "customer_number": None, "transcript": []}
-    at_once([soon(**thin), soon(), soon(**thin), soon(), work_off])
-    work_off()
-    call = Call.objects.get()
-    assert (call.final, call.customer_number, call.status) == (True, ANN, "done")
-    assert FollowUp.objects.count() == 1
-    assert sandbox.creates == {(ANN, WORDS): 1}
+    for seed in SEEDS:
+        draw = random.Random(seed)
+
+        def soon(call: str = f"c-{seed}", draw: random.Random = draw, **fields: Any) -> Callable[[], Any]:
+            pause_s = draw.uniform(0, 0.01)
+            return lambda: (time.sleep(pause_s), deliver(external_id=call, **fields))[1]
+
+        at_once([soon(**thin), soon(), soon(**thin), soon(), work_off])
+        work_off()
+        call = Call.objects.get(external_id=f"c-{seed}")
+        assert (call.final, call.customer_number, call.status) == (True, ANN, "done")
+        assert FollowUp.objects.filter(call=call).count() == 1
+        assert sandbox.creates == {(ANN, WORDS): seed}
