@@ -33,11 +33,16 @@ ESCAPED = {
 }
 
 GSM = st.text(st.sampled_from([*SEPTETS, *ESCAPED]), max_size=500)
+# Bodies that end within a few units of a full segment, of any number of segments and in either encoding.
 EDGES = st.builds(
-    lambda pad, odd, tail: pad + odd + tail,
-    st.integers(60, 330).map(lambda length: "a" * length),
-    st.sampled_from(["€", "{}", "👍", "€👍", "👍🏽", "é", "ł", "\ud7ff", "\uffff", "𐀀"]),
-    st.text(st.sampled_from("a€👍ł"), max_size=200),
+    lambda segment, of, units, odd, tail: (
+        ("ł" if segment < 100 else "") + "a" * (segment * of + units) + odd + tail
+    ),
+    st.sampled_from([160, 153, 70, 67]),
+    st.integers(1, 5),
+    st.integers(-4, 1),
+    st.sampled_from(["", "€", "{}", "👍", "€👍", "👍🏽", "é", "\ud7ff", "\uffff", "𐀀"]),
+    st.text(st.sampled_from("a€👍ł"), max_size=3),
 )
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=400)
 
@@ -93,6 +98,8 @@ def test_the_oracle_knows_the_alphabet() -> None:
 @example(text="ł" + "a" * 65 + "👍" * 40)
 @example(text="👍" * 35)
 @example(text="\r\n" * 80)
+@example(text="a" * 307)
+@example(text="ł" * 135)
 def test_it_counts_and_cuts_as_the_network_does(text: str) -> None:
     encoding, sizes = expected(text)
     counted = count(text)
