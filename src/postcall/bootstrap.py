@@ -7,11 +7,12 @@ from typing import Final
 
 import structlog
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from postcall.config import config
-from postcall.messages.accounts import settle_default_account
+from postcall.messages.accounts import sending_account, settle_default_account
+from postcall.workspaces.audit import CHANGED, SYSTEM, Thing, record
 from postcall.workspaces.models import DEFAULT_WORKSPACE, SAMPLE_WORKSPACE, ApiKey, Membership, User, Workspace
 
 LOCAL_OWNER: Final = "owner@localhost"
@@ -38,7 +39,7 @@ def prepare(local_owner_password: str | None = None) -> None:
 
 def _settle(local_owner_password: str | None) -> None:
     workspace = default_workspace()
-    settle_default_account(workspace)
+    _settle_account(workspace)
     environment = config()
     if environment.api_key:
         settle_key(workspace, ENVIRONMENT_KEY, environment.api_key.get_secret_value())
@@ -48,24 +49,49 @@ def _settle(local_owner_password: str | None) -> None:
         own(LOCAL_OWNER, local_owner_password)
 
 
+@transaction.atomic
+def _settle_account(workspace: Workspace) -> None:
+    before = sending_account(workspace.pk)
+    after = settle_default_account(workspace)
+    if before is None or before.account_id != after.account_id:
+        told = [f"{each.account.kind} {each.account.account_sid}" if each else None for each in (before, after)]
+        record(workspace, SYSTEM, "update", Thing("twilio"), {"account": told})
+
+
+@transaction.atomic
 def default_workspace() -> Workspace:
     found = Workspace.objects.filter(name__iexact=DEFAULT_WORKSPACE).first()
-    return found or Workspace.objects.create(name=DEFAULT_WORKSPACE)
+    return found or _make(Workspace(name=DEFAULT_WORKSPACE))
 
 
+def _make(workspace: Workspace) -> Workspace:
+    workspace.save(force_insert=True)
+    record(workspace, SYSTEM, "create", Thing("workspace", workspace.pk, workspace.name))
+    return workspace
+
+
+@transaction.atomic
 def settle_key(workspace: Workspace, name: str, key: str) -> None:
     """`key` is the workspace's one living admin key of this name: what it replaces is revoked. A key that
     somebody revoked stays so."""
     digest = ApiKey.digest_of(key)
-    living = ApiKey.objects.filter(workspace=workspace, name=name, revoked_at=None)
-    living.exclude(digest=digest).update(revoked_at=timezone.now())
+    for old in ApiKey.objects.filter(workspace=workspace, name=name, revoked_at=None).exclude(digest=digest):
+        old.revoked_at = timezone.now()
+        old.save(update_fields=["revoked_at"])
+        record(workspace, SYSTEM, "revoke", _key(old))
     row = ApiKey.objects.filter(digest=digest).first()
     if row is None:
-        ApiKey.issue(workspace, name, ApiKey.Scope.ADMIN, key)
+        row, _ = ApiKey.issue(workspace, name, ApiKey.Scope.ADMIN, key)
+        record(workspace, SYSTEM, "create", _key(row), {"scope": [None, row.scope]})
     elif row.revoked_at is not None:
         log.warning("api key was revoked and stays so: make another", name=name, hint=row.hint)
 
 
+def _key(row: ApiKey) -> Thing:
+    return Thing("key", row.pk, f"{row.name} ({row.hint}…)")
+
+
+@transaction.atomic
 def own(email: str, password: str) -> User:
     """Makes `email` an owner of the default workspace, and of the sample workspace where there is one; the
     password is set as given, each time."""
@@ -73,24 +99,36 @@ def own(email: str, password: str) -> User:
     if not user.check_password(password):
         user.set_password(password)
         user.save(update_fields=["password"])
+        record(default_workspace(), SYSTEM, "update", _person(user), {"password": CHANGED})
     for workspace in (default_workspace(), _sample()):
         if workspace is not None:
-            Membership.objects.update_or_create(
-                workspace=workspace, user=user, defaults={"role": Membership.Role.OWNER}
-            )
+            _make_owner(workspace, user)
     return user
 
 
+def _person(user: User) -> Thing:
+    return Thing("user", user.pk, user.email)
+
+
+def _make_owner(workspace: Workspace, user: User) -> None:
+    before = Membership.objects.filter(workspace=workspace, user=user).values_list("role", flat=True).first()
+    if before == Membership.Role.OWNER:
+        return
+    Membership.objects.update_or_create(workspace=workspace, user=user, defaults={"role": Membership.Role.OWNER})
+    told = {"role": [before, Membership.Role.OWNER.value]}
+    record(workspace, SYSTEM, "update" if before else "create", _person(user), told)
+
+
+@transaction.atomic
 def sample_workspace(api_key: str) -> tuple[Workspace, str]:
     """The sample workspace, which always sends through the sandbox, and a key to its API. The default workspace's
     owners own it too."""
     workspace = _sample() or _new_sample()
-    settle_default_account(workspace)
+    _settle_account(workspace)
     settle_key(workspace, SAMPLE_KEY, api_key)
     for membership in default_workspace().memberships.filter(role=Membership.Role.OWNER):
-        Membership.objects.get_or_create(
-            workspace=workspace, user_id=membership.user_id, defaults={"role": Membership.Role.OWNER}
-        )
+        if not workspace.memberships.filter(user=membership.user_id).exists():
+            _make_owner(workspace, membership.user)
     return workspace, api_key
 
 
@@ -105,4 +143,4 @@ def _new_sample() -> Workspace:
     )
     name = next(each for each in names if not Workspace.objects.filter(name__iexact=each).exists())
     # A promotion among the samples is to be seen at any hour.
-    return Workspace.objects.create(name=name, is_sample=True, window_start=None, window_end=None)
+    return _make(Workspace(name=name, is_sample=True, window_start=None, window_end=None))
