@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -19,15 +18,10 @@ from postcall.work.leases import LostLease, take
 from .clinic import ANN, BODY, LEASE, Clinic
 from .together import at_once, one_after_the_other
 
-pytestmark = pytest.mark.django_db(transaction=True)
+racing = pytest.mark.django_db(transaction=True)
 
 ARRIVED = ("sent", "delivered")
 NEVER_ARRIVED = ("failed", "undelivered")
-
-
-@pytest.fixture
-def clinic(transactional_db: None, sandbox: Any) -> Clinic:
-    return Clinic("Northgate Clinic", sandbox)
 
 
 @pytest.fixture
@@ -54,6 +48,7 @@ def fresh(attempt: Attempt) -> Message:
     return Message.objects.select_related("follow_up").get(pk=attempt.message_id)
 
 
+@racing
 @pytest.mark.parametrize("status", ARRIVED)
 def test_a_text_that_turns_out_to_have_left_is_not_sent_again(
     clinic: Clinic, attempt: Attempt, status: str
@@ -65,6 +60,7 @@ def test_a_text_that_turns_out_to_have_left_is_not_sent_again(
     assert (fresh(attempt).status, clinic.sandbox.creates) == (status, {(ANN, BODY): 1})
 
 
+@racing
 @pytest.mark.parametrize("status", ARRIVED)
 def test_a_click_is_withdrawn_when_the_text_turns_out_to_have_left(
     clinic: Clinic, attempt: Attempt, status: str
@@ -77,6 +73,7 @@ def test_a_click_is_withdrawn_when_the_text_turns_out_to_have_left(
     assert DeliveryEvent.objects.filter(message=message, detail__contains="withdrawn").count() == 1
 
 
+@racing
 @pytest.mark.parametrize("status", NEVER_ARRIVED)
 @pytest.mark.parametrize("first", ["click", "callback"])
 def test_a_text_that_never_arrived_is_sent_again_in_either_order(
@@ -159,6 +156,7 @@ def test_that_an_earlier_attempt_arrived_after_all_is_said(clinic: Clinic) -> No
     assert DeliveryEvent.objects.get(detail__contains="twice").attempt_number == 1
 
 
+@racing
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("status", ["delivered", "undelivered"])
 def test_whatever_the_instant_it_is_neither_lost_nor_doubled_unsaid(
@@ -188,6 +186,7 @@ def test_whatever_the_instant_it_is_neither_lost_nor_doubled_unsaid(
     assert (creates, message.status, said) in [(1, "delivered", 0), (2, "accepted", 1)]
 
 
+@racing
 def test_a_click_and_a_cancel_at_the_same_instant_agree(clinic: Clinic) -> None:
     clinic.message()
     clinic.send()
