@@ -140,6 +140,14 @@ def test_it_says_what_twilio_has_not_forgotten(
     assert Redaction.objects.filter(done_at=None).count() == 2
 
 
+def test_it_says_where_the_operator_wrote_the_number(run: Run, clinic: Clinic) -> None:
+    type(clinic.revision).objects.update(message="Call (415) 555-0132")
+    ended = run("erase", ANN, "--yes")
+    assert "action_revision.message" in ended.err
+    clinic.revision.refresh_from_db()
+    assert clinic.revision.message == "Call (415) 555-0132"
+
+
 def test_it_says_what_is_on_its_way(run: Run, clinic: Clinic, sandbox: Sandbox) -> None:
     clinic.call()
     clinic.process()

@@ -255,6 +255,8 @@ def erase(
         )
     with prepared():
         from postcall.keeping import erase as erasing
+        from postcall.keeping.mentions import named_in_configuration
+        from postcall.keeping.spellings import Spellings
 
         workspace = None if in_workspace.lower() == ALL else workspace_named(in_workspace)
         found = erasing.look_for(found_number, workspace)
@@ -270,6 +272,8 @@ def erase(
         _record(workspace, "erase", "person", str(erasure.pk))
         left, why = _have_twilio_forget(erasure)
         _show_erased(erasure, waiting, left, why, as_json)
+        if (named := named_in_configuration(Spellings(found_number))) and not as_json:
+            note(f"You wrote the number yourself in {', '.join(named)}: what you wrote is yours to change.")
 
 
 def _record(workspace: Workspace | None, verb: str, kind: str, pk: str) -> None:

@@ -14,32 +14,36 @@ from uuid import UUID
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
-from postcall.api.answers import first_id
 from postcall.keeping.spellings import Spellings
 
-# What operators wrote themselves, and what names our own numbers; a number in it is the operator's to change.
-# And what cannot hold one: secrets, digests and ciphers.
+# What operators wrote themselves; a number in it is theirs to change, and `named_in_configuration` says where.
 CONFIGURATION: Final = frozenset(
     {
         "action",
         "action_revision",
         "agent",
         "agent_external_id",
-        "api_key",
         "attachment",
-        "django_content_type",
-        "django_migrations",
-        "membership",
         "person",
         "source",
         "twilio_account",
         "workspace",
-        "idempotent_request",
-        "erasure",
-        "redaction",
-        "opt_out_key",
     }
 )
+# What holds no number that could be read: digests and ciphers, and Django's own bookkeeping.
+_UNREADABLE: Final = frozenset(
+    {
+        "api_key",
+        "django_content_type",
+        "django_migrations",
+        "erasure",
+        "idempotent_request",
+        "opt_out_key",
+        "redaction",
+    }
+)
+# Columns that say when a row was made, the surest first.
+_MOMENTS: Final = ("received_at", "created_at", "started_at", "at")
 _TEXT: Final = ("text", "character varying", "jsonb", "json", "bytea", "ARRAY")
 
 
@@ -55,8 +59,8 @@ class Column:
         return f"encode(\"{self.name}\", 'escape')" if self.kind == "bytea" else f'"{self.name}"::text'
 
 
-def searched_columns() -> list[Column]:
-    """The columns of all plain tables and partitions that may hold text, except those of configuration."""
+def _columns() -> list[tuple[Column, str]]:
+    """Every column that may hold text, of all plain tables and partitions, and the table that a partition is of."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -72,25 +76,39 @@ def searched_columns() -> list[Column]:
             """,
             [list(_TEXT)],
         )
-        return [Column(*row[:4]) for row in cursor.fetchall() if row[4] not in CONFIGURATION]
+        return [(Column(*row[:4]), row[4]) for row in cursor.fetchall()]
+
+
+def named_in_configuration(spellings: Spellings) -> list[str]:
+    """Where operators themselves wrote the number, as `table.column`."""
+    found = []
+    for column in (column for column, table in _columns() if table in CONFIGURATION):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f'SELECT EXISTS (SELECT FROM "{column.table}" WHERE {column.as_text} ~ %s)',  # noqa: S608  # our names
+                [spellings.pattern],
+            )
+            if cursor.fetchone()[0]:
+                found.append(f"{column.table}.{column.name}")
+    return found
 
 
 def take_out_mentions(spellings: Spellings, workspace_id: UUID | None, until: datetime) -> int:
     """Puts ERASED in the number's place in one workspace's rows, or in all rows; returns in how many values.
 
-    Rows whose id says that they were made after `until` are left alone. Each column is a transaction of its own:
-    nobody waits long for a row.
+    Rows that were made after `until` are left alone, where they say when that was. Each column is a transaction of
+    its own: nobody waits long for a row.
     """
-    ours, told = _tables_with("workspace_id"), _tables_with("id")
+    ours, moments = _tables_with_workspace(), _moments()
     found = 0
-    for column in searched_columns():
+    for column in (column for column, table in _columns() if table not in CONFIGURATION | _UNREADABLE):
         if workspace_id is not None and column.table not in ours:
             continue
         where: dict[str, Any] = {}
         if workspace_id is not None:
             where["workspace_id = %s"] = workspace_id
-        if column.table in told:
-            where["id < %s"] = first_id(until)
+        if moment := moments.get(column.table):
+            where[f"{moment} <= %s"] = until
         found += _take_out(column, spellings, where)
     return found
 
@@ -126,12 +144,24 @@ def _without(column: Column, value: Any, spellings: Spellings) -> Any:
     return cleared[: column.longest] if isinstance(cleared, str) and column.longest else cleared
 
 
-def _tables_with(column: str) -> set[str]:
-    """Tables that have such a column of UUIDs."""
+def _tables_with_workspace() -> set[str]:
+    return {table for table, _ in _tables_having(["workspace_id"])}
+
+
+def _moments() -> dict[str, str]:
+    """By table, the column that says when a row was made."""
+    found: dict[str, str] = {}
+    for table, column in _tables_having(list(_MOMENTS)):
+        if table not in found or _MOMENTS.index(column) < _MOMENTS.index(found[table]):
+            found[table] = column
+    return found
+
+
+def _tables_having(columns: list[str]) -> list[tuple[str, str]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT table_name FROM information_schema.columns"
-            " WHERE table_schema = current_schema() AND column_name = %s AND data_type = 'uuid'",
-            [column],
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = current_schema() AND column_name = ANY(%s)",
+            [columns],
         )
-        return {row[0] for row in cursor.fetchall()}
+        return [(table, column) for table, column in cursor.fetchall()]
