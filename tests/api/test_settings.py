@@ -1,10 +1,14 @@
 """/settings: by what, under which rules, and for how long."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from postcall.messages.models import Account
+from postcall.messages import twilio_client
+from postcall.messages.models import Account, RefusedSender, SendingAccount
+from postcall.sandbox.running import Sandbox
 from postcall.workspaces.models import Workspace
 
 from .conftest import Api
@@ -114,3 +118,55 @@ def test_the_sample_workspace_never_leaves_the_sandbox(api: Api) -> None:
     Workspace.objects.update(is_sample=True)
     assert api.put("/settings/twilio", OWN).status == 409
     assert api.put("/settings/twilio", {"use": "sandbox"}).status == 200
+
+
+@pytest.fixture
+def standin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    with Sandbox().running() as sandbox:
+        monkeypatch.setenv("POSTCALL_SANDBOX_URL", sandbox.url)
+        yield sandbox
+        twilio_client.forget_clients()
+
+
+def a_pause(api: Api, sender: str, code: int = 21606) -> None:
+    account = SendingAccount.objects.get(workspace=api.workspace).account
+    RefusedSender.objects.create(
+        workspace=api.workspace, account=account, sender=sender, code=code, paused_at=timezone.now()
+    )
+
+
+def test_it_shows_what_is_paused_and_the_mend(api: Api) -> None:
+    api.put("/settings/twilio", {"use": "sandbox"})
+    a_pause(api, "", 20003)
+    (shown,) = api.get("/settings/twilio").json["paused"]
+    assert (shown["sender"], shown["code"]) == (None, 20003)
+    assert shown["fix"] == "Enter the account SID and auth token again under Settings, Twilio."
+
+
+def test_it_checks_the_account_again(api: Api, standin: Sandbox) -> None:
+    api.put("/settings/twilio", {"use": "sandbox"})
+    a_pause(api, "", 20003)
+    answer = api.post("/settings/twilio/recheck")
+    assert (answer.status, answer.json["well"], answer.json["paused"]) == (200, True, [])
+    assert [check["well"] for check in answer.json["checks"]] == [True, True]
+    assert api.get("/settings/twilio").json["paused"] == []
+
+
+def test_it_says_what_is_still_amiss(api: Api, standin: Sandbox) -> None:
+    api.put("/settings/twilio", {"use": "sandbox"})
+    a_pause(api, "+15005550007")
+    answer = api.post("/settings/twilio/recheck")
+    assert (answer.status, answer.json["well"]) == (200, False)
+    (amiss,) = [check for check in answer.json["checks"] if not check["well"]]
+    assert amiss == {
+        "sender": "+15005550007",
+        "well": False,
+        "message": "+15005550007 is not a number of this account.",
+        "fix": "Add the number to this account in Twilio's console, or choose another sender.",
+    }
+    assert [pause["sender"] for pause in answer.json["paused"]] == ["+15005550007"]
+
+
+def test_there_is_nothing_to_check_without_an_account(api: Api, reader: Api) -> None:
+    assert api.post("/settings/twilio/recheck").status == 409
+    assert reader.post("/settings/twilio/recheck").status == 403
