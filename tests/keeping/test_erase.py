@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -23,7 +24,6 @@ from postcall.messages.callbacks import receive_status
 from postcall.messages.models import Attempt, DeliveryEvent, Message, StrayCallback
 from postcall.messages.signatures import UnknownAddress
 from postcall.sandbox.running import Sandbox
-from postcall.work import clock
 from postcall.workspaces.audit import SYSTEM, Thing, record
 from postcall.workspaces.models import AuditEntry, Workspace
 from postcall.workspaces.rekey import rekey
@@ -332,6 +332,6 @@ def test_it_changes_nothing_when_it_only_looks(clinic: Clinic) -> None:
 def test_it_leaves_a_call_that_came_after_the_wish(clinic: Clinic) -> None:
     erasure = erase.begin(ANN, clinic.workspace)
     late = clinic.call()
-    Call.objects.filter(pk=late.pk).update(received_at=clock.now())
+    Call.objects.filter(pk=late.pk).update(received_at=erasure.requested_at + timedelta(seconds=1))
     erase.work(erasure)
     assert Call.objects.get().customer_number == ANN
