@@ -1,8 +1,12 @@
 """The probes' doors, and the names under which we are reached."""
 
+from pathlib import Path
+
 import pytest
 from django.db import connection
 from django.test import Client
+
+from postcall.database import room
 
 PROBLEM = "application/problem+json"
 
@@ -32,3 +36,17 @@ def test_it_tells_nothing_of_a_database_error(client: Client) -> None:
         cursor.execute("ALTER TABLE worker RENAME TO not_there")
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "does not answer")
+
+
+@pytest.mark.django_db
+def test_it_reports_that_the_embedded_databases_disk_is_full(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "disk" not in client.get("/readyz").json()["checks"]
+    monkeypatch.setenv(room.IN_USE, str(tmp_path))
+    monkeypatch.setattr(room, "FULL_BYTES", 0)
+    assert client.get("/readyz").json()["checks"]["disk"] == "ok"
+    monkeypatch.setattr(room, "FULL_BYTES", 1 << 62)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["disk"].startswith("full")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,10 +21,11 @@ from .table import Row, markdown
 def main() -> int:
     given = _arguments()
     chosen = [scenario for name, scenario in SCENARIOS.items() if not given.only or name in given.only]
-    with ThreadPoolExecutor(given.jobs) as pool:
-        done = pool.map(lambda scenario: _runs(scenario, given), chosen)
-        rows = [row for found in done for row in found]
+    # Ended from outside, it ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    rows = [row for scenario in chosen for row in _runs(scenario, given)]
     options = f"--seeds {given.seeds} --calls {given.calls} --pace {given.pace:g}"
+    options += f" --delays {given.delays}" if given.delays else ""
     text = markdown(rows, {name: scenario.title for name, scenario in SCENARIOS.items()}, options)
     print(text)
     if given.markdown:
@@ -38,7 +40,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=300, help="calls a run [300]")
     parser.add_argument("--pace", type=float, default=0.1, help="factor on every wait of the service [0.1]")
     parser.add_argument("--only", nargs="*", choices=list(SCENARIOS), metavar="NAME", help=", ".join(SCENARIOS))
-    parser.add_argument("--jobs", type=int, default=1, help="scenarios at the same time, each on its own Postcall")
     parser.add_argument("--delays", help="POSTCALL_RECONCILE_DELAYS, before the pace [the service's own]")
     parser.add_argument("--markdown", type=Path, help="write the table there as well")
     return parser.parse_args()

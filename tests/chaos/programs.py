@@ -57,6 +57,12 @@ class Program:
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def code(self) -> int | None:
+        """What it ended with; None while it runs."""
+        assert self._process is not None
+        return self._process.poll()
+
     def signal(self, number: signal.Signals) -> None:
         """To the whole group: the web process has a child that answers."""
         with suppress(ProcessLookupError):

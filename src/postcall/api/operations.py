@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from postcall.calls.models import Call
+from postcall.database.room import disk_is_full, embedded_folder
 from postcall.messages.models import Attempt, Message
 from postcall.work.leases import seconds_overdue
 from postcall.work.seen import seen_lately
@@ -25,8 +26,11 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 
 
 def readyz(_request: HttpRequest) -> HttpResponse:
-    """The database answers, a worker was seen lately, and nothing that is due waits too long; else 503."""
+    """The database answers and has room on its disk, a worker was seen lately, and nothing that is due waits too
+    long; else 503."""
     checks = {"database": "ok", "worker": "ok", "queue": "ok"}
+    if folder := embedded_folder():
+        checks["disk"] = "full: make room for the database" if disk_is_full(folder) else "ok"
     try:
         if not seen_lately():
             checks["worker"] = "none seen lately: start `postcall worker`"

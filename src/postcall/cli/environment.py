@@ -10,8 +10,9 @@ from pathlib import Path
 
 from postcall.config import ConfigError, config
 from postcall.database import embedded
+from postcall.database.room import IN_USE
 
-EMBEDDED = "POSTCALL_EMBEDDED_DATA_DIR"
+EMBEDDED = IN_USE
 
 
 def data_dir() -> Path:

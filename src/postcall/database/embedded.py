@@ -325,6 +325,12 @@ def _why_refused(reply: str) -> str | None:
             f"Stop every Postcall that uses this folder and remove its file {PASSWORD}: "
             "the next start sets a new one.",
         )
+    if "No space left on device" in reply:
+        # It would not get better by waiting.
+        raise EmbeddedDatabaseError(
+            "The disk of the database is full: PostgreSQL takes no connections.",
+            "Make room on it; everything goes on by itself then.",
+        )
     # With every connection taken it is very much alive.
     if "too many clients" in reply or "remaining connection slots" in reply:
         return None
