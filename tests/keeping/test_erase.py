@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
 
 from postcall.actions.models import Attachment
 from postcall.agents.models import Agent
@@ -25,7 +26,7 @@ from postcall.messages.models import Attempt, DeliveryEvent, Message, StrayCallb
 from postcall.messages.signatures import UnknownAddress
 from postcall.sandbox.running import Sandbox
 from postcall.workspaces.audit import SYSTEM, Thing, record
-from postcall.workspaces.models import AuditEntry, Workspace
+from postcall.workspaces.models import ApiKey, AuditEntry, Membership, User, Workspace
 from postcall.workspaces.rekey import rekey
 
 from .clinic import ANN, BEN, OURS, Clinic
@@ -335,3 +336,28 @@ def test_it_leaves_a_call_that_came_after_the_wish(clinic: Clinic) -> None:
     Call.objects.filter(pk=late.pk).update(received_at=erasure.requested_at + timedelta(seconds=1))
     erase.work(erasure)
     assert Call.objects.get().customer_number == ANN
+
+
+def test_it_can_still_be_shown(clinic: Clinic, client: Client) -> None:
+    """What is left of an erased person's call has a page and an answer like any other."""
+    message = clinic.texted()
+    opt_out(clinic.workspace.pk, ANN, "stop")
+    forget()
+    _, key = ApiKey.issue(clinic.workspace, "till", ApiKey.Scope.ADMIN)
+    api = {"HTTP_AUTHORIZATION": f"Bearer {key}"}
+    call = Call.objects.get()
+    shown = client.get(f"/api/v1/calls/{call.pk}", **api).json()
+    assert (shown["customer_number"], shown["follow_ups"][0]["message"]["status"]) in (
+        (None, "delivered"),
+        ("", "delivered"),
+    )
+    assert client.get(f"/api/v1/messages/{message.pk}", **api).status_code == 200
+    (opted,) = client.get("/api/v1/opt-outs", **api).json()["items"]
+    assert (opted["number"], opted["erased"], opted["origin"]) == (None, True, "stop")
+    assert client.get("/api/v1/opt-outs?number=0132", **api).json()["items"] == []
+    assert client.delete(f"/api/v1/opt-outs/{ANN}", **api).status_code == 204
+    person = User.objects.create_user("dana@northgate.example", "a long password of the tests")
+    Membership.objects.create(workspace=clinic.workspace, user=person, role="owner")
+    client.force_login(person)
+    for page in (f"/calls/{call.pk}", "/calls", "/messages", "/review", "/"):
+        assert client.get(page, follow=True).status_code == 200, page
