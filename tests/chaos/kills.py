@@ -11,12 +11,14 @@ from .scenario import Run, Scenario
 from .whole import Whole
 
 _KILLS = 2
+# Calls of which one kill is enough: each costs the start of a process.
+_FEW = 30
 
 
 def _killing(victims: Callable[[Run], list[Program]]) -> Callable[[Run], Verdict]:
     def strike(run: Run) -> Verdict:
         with run.burst(spread_s=1.0).running() as burst:
-            for moment in run.moments(_KILLS):
+            for moment in run.moments(1 if len(run.calls) < _FEW else _KILLS):
                 burst.wait_for(moment)
                 run.shortly()
                 chosen = victims(run)
@@ -63,7 +65,7 @@ def _everything(run: Run) -> Verdict:
 def _database(run: Run) -> Verdict:
     """`postcall up` brings its embedded database back by itself."""
     with run.burst(spread_s=2.0).running() as burst:
-        for moment in run.moments(_KILLS):
+        for moment in run.moments(1 if len(run.calls) < _FEW else _KILLS):
             burst.wait_for(moment)
             run.shortly()
             if run.chance.random() < 0.5:
