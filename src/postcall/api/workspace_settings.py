@@ -154,7 +154,7 @@ class TwilioOut(Out):
 
 @routes.get("/settings/sending", response=SendingOut, summary="Sending rules", operation_id="get_sending")
 def read_sending(request: ApiRequest) -> HttpResponse:
-    return versioned(_sending(request.auth.workspace))
+    return versioned(sending_rules(request.auth.workspace))
 
 
 @routes.put(
@@ -167,8 +167,16 @@ def read_sending(request: ApiRequest) -> HttpResponse:
 def change_sending(request: ApiRequest, content: SendingContent) -> HttpResponse:
     """What is left out stays as it is. Texts that are waiting are looked at under the new rules."""
     workspace = _locked(request)
-    before = _sending(workspace)
+    before = sending_rules(workspace)
     check_version(request, before)
+    after = set_sending_rules(workspace, content)
+    record(request, "update", Thing("sending"), before=before, after=after)
+    return versioned(after)
+
+
+def set_sending_rules(workspace: Workspace, content: SendingContent) -> SendingOut:
+    """What is left out stays as it is; texts that are waiting are looked at under the new rules. The caller has the
+    workspace locked."""
     given = content.model_fields_set
     changes: dict[str, Any] = {name: getattr(content, name) for name in given - {"window"}}
     if "window" in given:
@@ -177,9 +185,7 @@ def change_sending(request: ApiRequest, content: SendingContent) -> HttpResponse
         changes["window_end"] = time.fromisoformat(window.end) if window else None
     _save(workspace, changes)
     look_again(workspace.pk)
-    after = _sending(workspace)
-    record(request, "update", Thing("sending"), before=before, after=after)
-    return versioned(after)
+    return sending_rules(workspace)
 
 
 @routes.get("/settings/retention", response=RetentionOut, summary="Retention", operation_id="get_retention")
@@ -327,7 +333,7 @@ def _pause(pause: Pause) -> PauseOut:
     )
 
 
-def _sending(workspace: Workspace) -> SendingOut:
+def sending_rules(workspace: Workspace) -> SendingOut:
     start, end = workspace.window_start, workspace.window_end
     return SendingOut(
         window=WindowOut(start=f"{start:%H:%M}", end=f"{end:%H:%M}") if start and end else None,

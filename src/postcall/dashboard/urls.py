@@ -42,6 +42,7 @@ _workspace: list[URLPattern | URLResolver] = [
     path("agents/<uuid:agent_id>", agents.one, name="agent"),
     path("sending", sending.sending, name="sending"),
     path("sending/recheck", sending.recheck, name="recheck"),
+    path("sending/rules", sending.change_rules, name="sending-rules"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

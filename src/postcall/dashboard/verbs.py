@@ -8,6 +8,7 @@ from typing import Final
 from django.contrib import messages as flashes
 from django.db import transaction
 
+from postcall.api.workspace_settings import SendingContent, sending_rules, set_sending_rules
 from postcall.calls.models import Call
 from postcall.dashboard.access import Visit
 from postcall.followups import review
@@ -19,7 +20,8 @@ from postcall.messages.models import Message
 from postcall.messages.operator import NotPossible as MessageNotPossible
 from postcall.messages.recheck import Rechecked
 from postcall.messages.recheck import recheck as check_again
-from postcall.workspaces.audit import CHANGED, Actor, Thing
+from postcall.workspaces.audit import CHANGED, Actor, Thing, difference
+from postcall.workspaces.models import Workspace
 
 REFUSALS: Final = (NotPossible, MessageNotPossible)
 
@@ -80,6 +82,13 @@ def recheck(visit: Visit) -> Rechecked:
     found = check_again(visit.workspace.pk)
     visit.record("recheck", Thing("twilio"), {"well": [None, found.well]})
     return found
+
+
+@transaction.atomic
+def change_rules(visit: Visit, content: SendingContent) -> None:
+    workspace = Workspace.objects.select_for_update(no_key=True).get(pk=visit.workspace.pk)
+    before, after = sending_rules(workspace), set_sending_rules(workspace, content)
+    visit.record("update", Thing("sending"), difference(before.model_dump(), after.model_dump()))
 
 
 def _about(follow_up: FollowUp) -> Thing:

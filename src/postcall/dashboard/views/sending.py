@@ -2,30 +2,103 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
 from django.contrib import messages as flashes
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET, require_POST
+from pydantic import ValidationError
 
+from postcall.api.workspace_settings import SendingContent, SendingOut, sending_rules
 from postcall.config import config
 from postcall.dashboard import verbs
 from postcall.dashboard.access import Visit, actor, member
 from postcall.messages.models import SendingAccount
 from postcall.messages.recheck import CannotRecheck
+from postcall.shapes import storable
 from postcall.sources.models import Source
+from postcall.sources.reading import errors_of
+
+_NUMBERS: Final = ("max_per_number_per_day", "max_messages_per_day")
 
 
 @require_GET
 @member
 def sending(visit: Visit) -> HttpResponse:
+    return _page(visit, _as_typed(sending_rules(visit.workspace)))
+
+
+def _page(visit: Visit, typed: Mapping[str, str], problems: Sequence[str] = ()) -> HttpResponse:
     now = visit.rows(SendingAccount).select_related("account").first()
-    return visit.page(
+    page = visit.page(
         "sending.html",
         {
             "account": now.account if now else None,
+            "typed": typed,
+            "problems": problems,
             "sources": visit.rows(Source).filter(deleted_at=None).order_by("created_at"),
             "base_url": config().base_url,
         },
     )
+    page.status_code = 422 if problems else 200
+    return page
+
+
+@require_POST
+@actor
+def change_rules(visit: Visit) -> HttpResponse:
+    """Saves the rules as they were typed, or says what is wrong with them and keeps what was typed."""
+    typed = {name: storable(str(value)).strip() for name, value in visit.request.POST.items()}
+    try:
+        content = SendingContent.model_validate(_as_content(typed))
+    except ValidationError as error:
+        return _page(visit, typed, [f"{_NAMES.get(name, name)}: {said}" for name, said in errors_of(error)])
+    verbs.change_rules(visit, content)
+    flashes.success(visit.request, "Saved. What waits is looked at under the new rules.")
+    return visit.back(visit.to("sending"))
+
+
+_NAMES: Final = {
+    "window": "Hours",
+    "window.start": "Hours, from",
+    "window.end": "Hours, to",
+    "max_per_number_per_day": "Texts to a number a day",
+    "max_messages_per_day": "Texts a day",
+    "valid_for_s": "Minutes in which a text makes sense",
+    "unconfirmed": "A text that Twilio never took",
+}
+
+
+def _as_content(typed: Mapping[str, str]) -> dict[str, Any]:
+    """What the API takes; an empty field sets no limit."""
+    start, end = typed.get("window_start", ""), typed.get("window_end", "")
+    minutes = _number(typed.get("valid_for_minutes", ""))
+    return {
+        "window": {"start": start, "end": end} if start or end else None,
+        "valid_for_s": minutes * 60 if isinstance(minutes, int) else minutes,
+        **{name: None if not typed.get(name) else _number(typed[name]) for name in _NUMBERS},
+        "countries": re.findall(r"[^\s,;]+", typed.get("countries", "")) or None,
+        "unconfirmed": typed.get("unconfirmed", ""),
+    }
+
+
+def _number(typed: str) -> int | str:
+    """What is no number stays as it is, to be refused."""
+    return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 10 else typed
+
+
+def _as_typed(rules: SendingOut) -> dict[str, str]:
+    limits = {name: getattr(rules, name) for name in _NUMBERS}
+    return {
+        "window_start": rules.window.start if rules.window else "",
+        "window_end": rules.window.end if rules.window else "",
+        "valid_for_minutes": f"{rules.valid_for_s / 60:g}",
+        **{name: "" if limit is None else str(limit) for name, limit in limits.items()},
+        "countries": ", ".join(rules.countries or ()),
+        "unconfirmed": rules.unconfirmed,
+    }
 
 
 @require_POST
