@@ -13,6 +13,8 @@ from django.db import DatabaseError, connection, transaction
 from postcall.api.routes import UNAUDITED
 from postcall.api.serving import api as the_api
 from postcall.followups.models import FollowUp
+from postcall.messages.models import Account
+from postcall.sources.models import Source
 from postcall.workspaces.audit import Actor, Thing, record
 from postcall.workspaces.models import ApiKey, AuditEntry
 
@@ -113,8 +115,12 @@ def test_it_notes_every_change(
     assert entry.verb
     assert entry.object_kind
     told = json.dumps([entry.object_name, entry.changes])
-    for hidden in (SECRET, OWN["auth_token"], "5550188", "5550139", "never again", "words of mine", "Ann asked"):
-        assert hidden not in told
+    tokens = [
+        *Source.objects.values_list("token", flat=True),
+        *Account.objects.values_list("inbound_token", flat=True),
+    ]
+    words = ("5550188", "5550139", "never again", "words of mine", "Ann asked")
+    assert not [hidden for hidden in (SECRET, OWN["auth_token"], *words, *tokens) if hidden in told]
 
 
 def test_it_leaves_out_only_what_changes_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -16,7 +17,8 @@ from postcall.api.problems import MAX_BODY
 from postcall.workspaces.models import User
 
 from .conftest import SignedIn
-from .factories import PASSWORD
+from .factories import PASSWORD, a_member
+from .test_isolation import BUTTONS, everything
 
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -90,7 +92,8 @@ def test_it_insists_on_https_where_it_is_reached_by_https(url: str, secure: bool
         "from postcall import settings as s\n"
         "print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.SECURE_HSTS_SECONDS > 10_000_000)"
     )
-    environment = {"POSTCALL_PUBLIC_URL": url, "POSTCALL_SECRET_KEY": "x" * 40, "PATH": ""}
+    environment = {"POSTCALL_PUBLIC_URL": url, "POSTCALL_SECRET_KEY": "x" * 40}
+    environment["PYTHONPATH"] = os.environ.get("PYTHONPATH", "")
     said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
     assert said.stdout.split() == [str(secure)] * 3
 
@@ -156,3 +159,14 @@ def test_it_keeps_no_file_that_is_sent(client: Client, db: None) -> None:
     answer = client.post("/sign-in", sent)
     assert answer.status_code == 200
     assert not answer.wsgi_request.FILES
+
+
+def test_it_asks_every_button_for_a_token_against_forged_forms(db: None) -> None:
+    ours = everything("Northgate Clinic")
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(a_member(ours.workspace))
+    for address in (*map(ours.address, BUTTONS), "/sign-out"):
+        refused = strict.post(address, headers={"Origin": "https://elsewhere.example"})
+        assert (refused.status_code, "Please try again" in refused.content.decode()) == (403, True), address
+    ours.held.refresh_from_db()
+    assert ours.held.outcome == "held"
