@@ -311,15 +311,42 @@ def test_of_workers_woken_for_the_same_row_one_takes_it(clinic: Clinic, lane: La
     assert len(taken) == 1
 
 
-def test_of_two_workers_that_hold_the_same_row_the_later_one_works(clinic: Clinic, lane: Lane) -> None:
-    """The first one's lease was over when the second took it; both go on at the same instant."""
+def taken_over(lane: Lane) -> tuple[Due, Due]:
+    """The lane's row as two workers hold it: the first one's lease was over when the second took it."""
     (first,) = take(lane.model, 1, lane.lease)
     lane.model._default_manager.update(lease_until=database_time() - timedelta(seconds=1))
     (second,) = take(lane.model, 1, lane.lease)
-    raised = at_once(lambda: lane.work(first), lambda: lane.work(second))
-    assert [type(error) for error in raised] == [LostLease]
+    return first, second
+
+
+def assert_texted_once(clinic: Clinic) -> None:
     assert FollowUp.objects.count() == Message.objects.count() == 1
     Message.objects.update(lease_until=None)  # as if the worker that was handed the text had it no more
     clinic.send()
     assert clinic.sandbox.creates == {(ANN, BODY): 1}
     assert Attempt.objects.count() == 1
+
+
+def test_a_worker_whose_row_was_taken_over_leaves_it_alone(clinic: Clinic, lane: Lane) -> None:
+    first, second = taken_over(lane)
+    known = list(lane.model._default_manager.values())
+    with pytest.raises(LostLease):
+        lane.work(first)
+    assert list(lane.model._default_manager.values()) == known
+    lane.work(second)
+    assert_texted_once(clinic)
+
+
+def test_of_two_workers_that_hold_the_same_row_the_later_one_works(clinic: Clinic, lane: Lane) -> None:
+    first, second = taken_over(lane)
+    lost: list[Due] = []
+
+    def work(row: Due) -> None:
+        try:
+            lane.work(row)
+        except LostLease:
+            lost.append(row)
+
+    assert at_once(lambda: work(first), lambda: work(second)) == []
+    assert lost == [first]
+    assert_texted_once(clinic)
