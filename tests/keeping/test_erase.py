@@ -25,6 +25,7 @@ from postcall.messages.callbacks import receive_status
 from postcall.messages.models import Attempt, DeliveryEvent, Message, StrayCallback
 from postcall.messages.signatures import UnknownAddress
 from postcall.sandbox.running import Sandbox
+from postcall.work import clock
 from postcall.workspaces.audit import SYSTEM, Thing, record
 from postcall.workspaces.models import ApiKey, AuditEntry, Membership, User, Workspace
 from postcall.workspaces.rekey import rekey
@@ -109,9 +110,44 @@ def test_it_leaves_nothing_of_a_person_in_any_column(clinic: Clinic, sandbox: Sa
 def test_it_takes_the_number_out_of_what_others_said(clinic: Clinic, spelt: str) -> None:
     clinic.texted()
     clinic.call(BEN, "Ben", transcript=[{"role": "customer", "text": f"Call my wife on {spelt}, please."}])
+    clinic.process()
     forget()
     ben = Call.objects.get(customer_number=BEN)
-    assert ben.transcript[0]["text"] == "Call my wife on [erased], please."
+    assert ben.transcript[0]["text"] == "Call my wife on [redacted], please."
+    assert number_in(everything_stored()) == []
+
+
+def test_it_sends_nobody_a_text_with_a_gap_where_the_number_stood(clinic: Clinic, sandbox: Sandbox) -> None:
+    clinic.texted()
+    clinic.call(BEN, "Ben, call my wife on (415) 555-0132")
+    clinic.process()
+    FollowUp.objects.filter(recipient=BEN).update(outcome="message", reason="")
+    Message.objects.create(
+        workspace=clinic.workspace,
+        follow_up=FollowUp.objects.get(recipient=BEN),
+        to=BEN,
+        from_number=OURS,
+        sends_as_account=True,
+        body="Call (415) 555-0132",
+        encoding="GSM-7",
+        segments=1,
+        valid_until=clock.now() + timedelta(hours=1),
+        created_at=clock.now(),
+        due_at=clock.now(),
+    )
+    erasure = forget()
+    assert erasure.done_at is None
+    clinic.send()
+    assert [text.body for text in sandbox.messages if text.to == BEN] == ["Call (415) 555-0132"]
+    for text in sandbox.messages:
+        if text.to == BEN:
+            sandbox.push(text.sid, "delivered")
+    clinic.everything_is_due()
+    clinic.track()
+    clinic.everything_is_due()
+    forget_what_is_due(60)
+    erasure.refresh_from_db()
+    assert erasure.done_at is not None
     assert number_in(everything_stored()) == []
 
 
@@ -207,7 +243,7 @@ def test_it_takes_the_number_out_of_the_audit_log_that_nobody_else_may_change(cl
         )
     forget()
     entry.refresh_from_db()
-    assert entry.changes == {"message": ["Call [erased]", "Hi"]}
+    assert entry.changes == {"message": ["Call [redacted]", "Hi"]}
     with pytest.raises(DatabaseError), transaction.atomic():
         AuditEntry.objects.update(verb="nothing")
     with pytest.raises(DatabaseError), transaction.atomic():

@@ -342,7 +342,7 @@ def _show_erased(erasure: Erasure, waiting: int, left: int, why: str, as_json: b
     )
     if waiting:
         note(
-            f"{waiting} texts are on their way to Twilio this moment; they are forgotten as soon as they are over."
+            f"{waiting} texts, on their way or with the number in them, have to be over first: a worker completes it then."
         )
     if left:
         said = f" ({why})" if why else ""

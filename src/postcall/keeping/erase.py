@@ -73,9 +73,6 @@ class Found:
     at_twilio: int
     on_their_way: int
 
-    def __bool__(self) -> bool:
-        return any((self.calls, self.follow_ups, self.messages, self.opt_outs))
-
 
 def look_for(number: str, workspace: Workspace | None) -> Found:
     """What `begin` would take out of the rows that are the person's own."""
@@ -93,7 +90,7 @@ def look_for(number: str, workspace: Workspace | None) -> Found:
     )
 
 
-def begin(number: str, workspace: Workspace | None, *, lease_s: float = 60) -> Erasure:
+def begin(number: str, workspace: Workspace | None, *, lease_s: float = 3600) -> Erasure:
     """Records the wish to forget `number` (E.164), in one workspace or in all; `work` does it.
 
     The caller has `lease_s` to do so; then a worker takes it. Raises OwnNumber.
@@ -123,7 +120,8 @@ def _this_moment() -> datetime:
 
 
 def work(erasure: Erasure) -> int:
-    """Erases what can be erased now and returns how many texts are still on their way: then it is due again.
+    """Erases what can be erased now and returns how many texts (theirs that are on their way, others' with their
+    number in them) have to be over first: then it is due again.
 
     Each workspace is one transaction, and all may be done again. Raises LostLease.
     """
@@ -136,7 +134,11 @@ def work(erasure: Erasure) -> int:
         counts["passes"] += 1
         settle(erasure, due_at=clock.now() + paced_delta(seconds=again), counts=dict(counts))
         return waiting
-    counts["mentions"] += take_out_mentions(Spellings(erasure.number), erasure.workspace_id, erasure.requested_at)
+    found, left = take_out_mentions(Spellings(erasure.number), erasure.workspace_id, erasure.requested_at)
+    counts["mentions"] += found
+    if left:
+        settle(erasure, due_at=clock.now() + paced_delta(seconds=AGAIN_S[-1]), counts=dict(counts))
+        return left
     settle(erasure, number="", counts=dict(counts), done_at=clock.now())
     return 0
 

@@ -42,6 +42,12 @@ _UNREADABLE: Final = frozenset(
         "redaction",
     }
 )
+# Rows of which a text may still be made, or by whose words it is told whether one was sent.
+_UNFINISHED: Final = {
+    "call": "due_at IS NOT NULL",
+    "follow_up": "outcome IN ('pending', 'held')",
+    "message": "due_at IS NOT NULL OR status IN ('sending', 'unconfirmed')",
+}
 # Columns that say when a row was made, the surest first.
 _MOMENTS: Final = ("received_at", "created_at", "started_at", "at")
 _TEXT: Final = ("text", "character varying", "jsonb", "json", "bytea", "ARRAY")
@@ -93,14 +99,15 @@ def named_in_configuration(spellings: Spellings) -> list[str]:
     return found
 
 
-def take_out_mentions(spellings: Spellings, workspace_id: UUID | None, until: datetime) -> int:
-    """Puts ERASED in the number's place in one workspace's rows, or in all rows; returns in how many values.
+def take_out_mentions(spellings: Spellings, workspace_id: UUID | None, until: datetime) -> tuple[int, int]:
+    """Puts ERASED in the number's place in one workspace's rows, or in all rows; returns in how many values, and
+    how many were left because a text to somebody else may still be made of them.
 
     Rows that were made after `until` are left alone, where they say when that was. Each column is a transaction of
     its own: nobody waits long for a row.
     """
     ours, moments = _tables_with_workspace(), _moments()
-    found = 0
+    found = left = 0
     for column in (column for column, table in _columns() if table not in CONFIGURATION | _UNREADABLE):
         if workspace_id is not None and column.table not in ours:
             continue
@@ -109,13 +116,28 @@ def take_out_mentions(spellings: Spellings, workspace_id: UUID | None, until: da
             where["workspace_id = %s"] = workspace_id
         if moment := moments.get(column.table):
             where[f"{moment} <= %s"] = until
+        left += _count_unfinished(column, spellings, where)
         found += _take_out(column, spellings, where)
-    return found
+    return found, left
+
+
+def _count_unfinished(column: Column, spellings: Spellings, where: dict[str, Any]) -> int:
+    unfinished = _UNFINISHED.get(column.table)
+    if unfinished is None:
+        return 0
+    conditions = " AND ".join([*where, f"({unfinished})", f"{column.as_text} ~ %s"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'SELECT count(*) FROM "{column.table}" WHERE {conditions}',  # noqa: S608  # our own names
+            [*where.values(), spellings.pattern],
+        )
+        return int(cursor.fetchone()[0])
 
 
 @transaction.atomic
 def _take_out(column: Column, spellings: Spellings, where: dict[str, Any]) -> int:
-    conditions = " AND ".join([*where, f"{column.as_text} ~ %s"])
+    finished = [f"NOT ({_UNFINISHED[column.table]})"] if column.table in _UNFINISHED else []
+    conditions = " AND ".join([*where, *finished, f"{column.as_text} ~ %s"])
     values = [*where.values(), spellings.pattern]
     with connection.cursor() as cursor:
         # The audit log lets nobody else change it.

@@ -24,6 +24,8 @@ from postcall.work.leases import MAX_STARTS, LostLease, settle, take
 log = structlog.get_logger("postcall.keeping")
 
 LEASE_S: Final = 300.0
+# Looking for mentions reads every table.
+ERASING_LEASE_S: Final = 3600.0
 # After which waits Twilio is asked again; the last one for ever.
 AGAIN_S: Final = (10, 60, 300, 1800, 6 * 3600)
 # How much earlier than its attempt a text may seem to have been made: Twilio's clock may be behind ours.
@@ -41,7 +43,7 @@ def forget_what_is_due(budget_s: float) -> int:
 
 
 def _erase_one() -> bool:
-    rows = take(Erasure, 1, paced_delta(seconds=LEASE_S))
+    rows = take(Erasure, 1, paced_delta(seconds=ERASING_LEASE_S))
     for row in rows:
         try:
             erase.set_aside(row) if row.starts > MAX_STARTS else erase.work(row)

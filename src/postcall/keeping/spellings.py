@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import phonenumbers
 
-# Stands where a number stood. It has no digit, so nothing takes it for a number.
-ERASED: Final = "[erased]"
+# Stands where a number stood. It has no digit, so nothing takes it for a number, and reads as blacked out
+# (`words.is_redacted`), so no text is filled with it.
+ERASED: Final = "[redacted]"
 # A national number with fewer digits than this is only taken for the person's together with its country code:
 # eight digits alone may be anybody's order.
 TELLING_DIGITS: Final = 9
