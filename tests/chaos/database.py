@@ -30,14 +30,20 @@ def _cut(run: Run) -> Verdict:
 
 
 def _stopped(run: Run) -> Verdict:
-    """Whoever calls meanwhile is told to come back: 503 with Retry-After, nothing else."""
+    """Whoever calls meanwhile is told to come back: 503 with Retry-After, nothing else. A worker that starts
+    meanwhile waits for the database."""
     with run.burst(spread_s=1.0).running() as burst:
         burst.wait_for(run.moments(1)[0] * 0.8)
         run.deployment.server.stop()
+        starter = run.chance.choice(run.deployment.workers)
+        starter.kill()
+        starter.start()
+        wait_until(lambda: starter.said().count("worker ready") > 1, "the worker stood there without a database")
         run.deployment.sleep(_STOPPED_S)
         wait_until(lambda: burst.answers.statuses.get(503), "intake had answered 503")
         run.deployment.server.start()
         back = time.monotonic()
+        run.deployment.wait_until_ready()
     statuses = burst.answers.statuses
     assert set(statuses) <= {200, 202, 503}, f"intake answered {statuses}"
     assert not burst.answers.without_retry_after, f"{burst.answers.without_retry_after} times without Retry-After"

@@ -129,7 +129,7 @@ class WorkerProcess:
 
     def _beat(self) -> None:
         """Shows that this worker lives, and keeps the leases of what it has in hand."""
-        row = Worker(host=socket.gethostname(), pid=os.getpid(), started_at=clock.now())
+        row = Worker(host=socket.gethostname(), pid=os.getpid())
         while not self.stopping.is_set():
             self._survive(self._one_beat, row)
             self.stopping.wait(HEARTBEAT_S)
@@ -139,7 +139,9 @@ class WorkerProcess:
     def _one_beat(self, row: Worker) -> None:
         for dispatcher in self._dispatchers.values():
             dispatcher.crew.renew()
+        # Read here, where a database that is away is survived: this thread must not end before it is back.
         row.seen_at = clock.now()
+        row.started_at = row.started_at or row.seen_at
         row.save()
 
     def _keep_house(self) -> None:
@@ -149,7 +151,7 @@ class WorkerProcess:
             if minute.due():
                 self._survive(every_minute)
             if hour.due():
-                self._survive(every_hour, clock.now())
+                self._survive(_hourly)
             self.stopping.wait(HEARTBEAT_S)
         connections.close_all()
 
@@ -162,6 +164,10 @@ class WorkerProcess:
             connections.close_all()
         except Exception:
             log.exception("failed; tried again later", step=_name(step))
+
+
+def _hourly() -> None:
+    every_hour(clock.now())
 
 
 def _name(step: Callable[..., object]) -> str:
