@@ -27,7 +27,6 @@ ALLOWED = {
     ("api/operations.py", "metrics"): "numbers of the whole deployment, without names",
     ("api/operations.py", "_counts"): "numbers of the whole deployment, without names",
     ("api/webhooks.py", "_source"): "the address's token says which workspace it is",
-    ("api/workspace_settings.py", "_locked"): "the key's own workspace",
     ("dashboard/access.py", "member"): "whether the person is a member is what is asked",
     ("dashboard/access.py", "last_workspace"): "the person's own memberships",
     ("dashboard/access.py", "frame"): "the workspaces of the person",

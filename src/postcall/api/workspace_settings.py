@@ -23,6 +23,7 @@ from postcall.messages.recheck import CannotRecheck, Finding, recheck
 from postcall.shapes import Strict
 from postcall.workspaces.audit import CHANGED, Thing
 from postcall.workspaces.models import Workspace
+from postcall.workspaces.scope import locked
 
 routes = Routes(tags=["Settings"])
 
@@ -353,4 +354,4 @@ def _save(workspace: Workspace, changes: dict[str, Any]) -> None:
 
 def _locked(request: ApiRequest) -> Workspace:
     """Nobody else changes its settings until this transaction ends."""
-    return Workspace.objects.select_for_update(no_key=True).get(pk=request.auth.workspace.pk)
+    return locked(request.auth.workspace)

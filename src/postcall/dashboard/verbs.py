@@ -21,7 +21,7 @@ from postcall.messages.operator import NotPossible as MessageNotPossible
 from postcall.messages.recheck import Rechecked
 from postcall.messages.recheck import recheck as check_again
 from postcall.workspaces.audit import CHANGED, Actor, Thing, difference
-from postcall.workspaces.models import Workspace
+from postcall.workspaces.scope import locked
 
 REFUSALS: Final = (NotPossible, MessageNotPossible)
 
@@ -86,7 +86,7 @@ def recheck(visit: Visit) -> Rechecked:
 
 @transaction.atomic
 def change_rules(visit: Visit, content: SendingContent) -> None:
-    workspace = Workspace.objects.select_for_update(no_key=True).get(pk=visit.workspace.pk)
+    workspace = locked(visit.workspace)
     before, after = sending_rules(workspace), set_sending_rules(workspace, content)
     visit.record("update", Thing("sending"), difference(before.model_dump(), after.model_dump()))
 

@@ -18,6 +18,11 @@ def within(workspace: Workspace | UUID, model: type[Row]) -> QuerySet[Row]:
     return model._default_manager.filter(workspace_id=owner)
 
 
+def locked(workspace: Workspace) -> Workspace:
+    """The workspace as it stands now; nobody else changes its settings until this transaction ends."""
+    return Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
+
+
 def open_to(person: User, model: type[Row]) -> QuerySet[Row]:
     """The rows of every workspace that the person is a member of."""
     return model._default_manager.filter(workspace__memberships__user=person.pk)
