@@ -29,12 +29,15 @@ def prepare(local_owner_password: str | None = None) -> None:
     environment names no owner and nobody else can sign in yet.
     """
     with connection.cursor() as cursor:
+        # A migration may think for longer between two statements than any other transaction.
+        cursor.execute("SET idle_in_transaction_session_timeout = 0")
         cursor.execute("SELECT pg_advisory_lock(hashtext('postcall migrations'))")
         try:
             call_command("migrate", verbosity=0, interactive=False)
             _settle(local_owner_password)
         finally:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('postcall migrations'))")
+            cursor.execute("RESET idle_in_transaction_session_timeout")
 
 
 def _settle(local_owner_password: str | None) -> None:

@@ -15,6 +15,7 @@ from postcall.ids import new_id
 from postcall.work.leases import MAX_STARTS, TRUSTED_STARTS, LostLease, renew, settle, take
 from postcall.worker.crew import Crew
 from postcall.worker.lanes import Lane
+from postcall.worker.loop import WorkerProcess
 from postcall.workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,34 +104,39 @@ def test_it_sets_a_row_aside_that_was_begun_too_often() -> None:
 
 
 def test_it_works_rows_that_may_kill_their_worker_one_after_another() -> None:
-    suspects = [a_call() for _ in range(3)]
+    suspects = [a_call() for _ in range(2)]
     Call.objects.update(starts=TRUSTED_STARTS)
     others = [a_call() for _ in range(3)]
-    with crew(done) as running:
-        taken = take(Call, 10, LEASE, suspects=running.room_for_suspects())
-        assert {row.pk for row in taken} == {row.pk for row in (suspects[0], *others)}
-        for row in taken:
-            running.begin(row)
-        again = take(Call, 10, LEASE, suspects=0)
-    assert again == []
-    assert running.room_for_suspects() == 1
-    assert [row.pk for row in take(Call, 10, LEASE, suspects=1)] == [suspects[1].pk]
+    worker = WorkerProcess()
+    lane = Lane("calls", Call, LEASE, 2, done, done)
+    taken = worker.take_for(lane, 10)
+    assert {row.pk for row in taken} == {row.pk for row in (suspects[0], *others)}
+    assert worker.take_for(lane, 10) == []
+    worker.clear_suspect()
+    assert [row.pk for row in worker.take_for(lane, 10)] == [suspects[1].pk]
 
 
-def test_it_has_no_room_for_a_suspect_beside_another() -> None:
+def test_it_lets_a_suspect_be_worked_when_there_was_none() -> None:
+    worker = WorkerProcess()
+    lane = Lane("calls", Call, LEASE, 2, done, done)
+    assert worker.take_for(lane, 10) == []
+    suspect = a_call()
+    Call.objects.update(starts=TRUSTED_STARTS)
+    assert [row.pk for row in worker.take_for(lane, 10)] == [suspect.pk]
+
+
+def test_it_says_when_a_suspects_work_has_ended_and_of_no_other() -> None:
     a_call()
     Call.objects.update(starts=TRUSTED_STARTS)
-    gate = threading.Event()
-
-    def work(call: Call) -> None:
-        gate.wait(30)
-        done(call)
-
-    with crew(work) as running:
-        running.begin(take(Call, 1, LEASE, suspects=1)[0])
-        assert running.room() == 1
-        assert running.room_for_suspects() == 0
-        gate.set()
+    a_call()
+    cleared = threading.Semaphore(0)
+    running = Crew(Lane("calls", Call, LEASE, 2, done, done), lambda: None, cleared.release)
+    for row in take(Call, 2, LEASE):
+        running.begin(row)
+    running.stop(30)
+    assert Call.objects.filter(status="done").count() == 2
+    assert cleared.acquire(blocking=False)
+    assert not cleared.acquire(blocking=False)
 
 
 def test_it_takes_no_more_rows_than_asked_for_whoever_is_suspected() -> None:

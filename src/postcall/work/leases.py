@@ -55,6 +55,11 @@ def take(model: type[Row], limit: int, lease: timedelta, *, suspects: int | None
     return rows_of(model, sql, [lease.total_seconds(), *limits])
 
 
+def is_suspect(row: Due) -> bool:
+    """Whether a row that was taken is one of the `suspects`."""
+    return row.starts > TRUSTED_STARTS
+
+
 def renew(model: type[Due], rows: list[Any], lease: timedelta) -> None:
     """Prolongs the leases of `rows`, each only while this worker still holds it by generation."""
     table = model._meta.db_table

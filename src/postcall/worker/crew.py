@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from postcall.pace import paced
 from postcall.work import clock
-from postcall.work.leases import MAX_STARTS, TRUSTED_STARTS, LostLease, renew
+from postcall.work.leases import MAX_STARTS, LostLease, is_suspect, renew
 from postcall.work.models import Due
 from postcall.worker.lanes import Lane
 
@@ -26,12 +26,13 @@ IDLE_S = 20.0
 class Crew:
     """Works the rows of one lane in threads that start when there is work and end when there is none.
 
-    `freed` is told whenever a thread has room.
+    `freed` is told whenever a thread has room; `cleared` when it was a suspect's work that ended.
     """
 
-    def __init__(self, lane: Lane, freed: Callable[[], None]) -> None:
+    def __init__(self, lane: Lane, freed: Callable[[], None], cleared: Callable[[], None] = lambda: None) -> None:
         self.lane = lane
         self._freed = freed
+        self._cleared = cleared
         self._queue: queue.SimpleQueue[Due | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -42,12 +43,6 @@ class Crew:
         """How many more rows could be begun at once."""
         with self._lock:
             return max(0, self.lane.threads - len(self._in_hand))
-
-    def room_for_suspects(self) -> int:
-        """How many rows that may be killing their workers could be begun: they are worked one after another, so
-        that the innocent ones among them come to an end by themselves."""
-        with self._lock:
-            return int(all(row.starts <= TRUSTED_STARTS for row in self._in_hand.values()))
 
     def begin(self, row: Due) -> None:
         """Works `row`, at once where there is room, else after the rows before it."""
@@ -91,9 +86,12 @@ class Crew:
                     continue
                 if row is None:
                     return
+                suspect = is_suspect(row)
                 self._one(row)
                 with self._lock:
                     self._in_hand.pop(row.pk, None)
+                if suspect:
+                    self._cleared()
                 self._freed()
         finally:
             connections.close_all()

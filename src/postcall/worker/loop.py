@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError, connection, connections
 from postcall.config import config
 from postcall.pace import paced
 from postcall.work import clock
-from postcall.work.leases import take
+from postcall.work.leases import is_suspect, take
 from postcall.work.models import Due, Worker
 from postcall.work.seen import HEARTBEAT_S
 from postcall.work.wake import CHANNEL
@@ -38,7 +38,7 @@ class Dispatcher:
     def __init__(self, lane: Lane, work: WorkerProcess) -> None:
         self.lane = lane
         self.woken = threading.Event()
-        self.crew = Crew(lane, self.woken.set)
+        self.crew = Crew(lane, self.woken.set, work.clear_suspect)
         self._work = work
 
     def run(self) -> None:
@@ -56,7 +56,7 @@ class Dispatcher:
         if not room:
             return False
         try:
-            rows = take(self.lane.model, room, self.lane.lease, suspects=self.crew.room_for_suspects())
+            rows = self._work.take_for(self.lane, room)
             for row in rows:
                 self.crew.begin(row)
             return len(rows) == room
@@ -75,11 +75,28 @@ class WorkerProcess:
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
+        self._no_suspect = threading.Semaphore(1)
         self._dispatchers = {lane.name: Dispatcher(lane, self) for lane in lanes(self.pass_on)}
 
     def pass_on(self, lane: str, row: Due) -> None:
         """Rows that another lane's work has taken already."""
         self._dispatchers[lane].crew.begin(row)
+
+    def take_for(self, lane: Lane, room: int) -> list[Due]:
+        """Due rows of a lane, among them at most one suspect, and none while one of any lane is in hand: whoever is
+        worked alone, and is innocent, comes to its end by itself."""
+        alone = self._no_suspect.acquire(blocking=False)
+        rows: list[Due] = []
+        try:
+            rows = take(lane.model, room, lane.lease, suspects=int(alone))
+        finally:
+            if alone and not any(map(is_suspect, rows)):
+                self._no_suspect.release()
+        return rows
+
+    def clear_suspect(self) -> None:
+        self._no_suspect.release()
+        self._wake_all()
 
     def stop(self) -> None:
         self.stopping.set()
