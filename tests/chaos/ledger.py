@@ -13,6 +13,8 @@ from .waiting import PATIENCE_S
 
 # What a text's message can say in the end. `sent` stays for the carriers that give no receipt.
 ENDED = ("delivered", "sent")
+# How long it takes, as the service counts, to find out three times that a text was not sent.
+_FINDING_OUT_S = 3_000.0
 
 _STATE = """
     SELECT c.external_id, c.status, f.outcome, f.reason, f.detail, m.status, m.body,
@@ -56,9 +58,9 @@ class Ledger:
         self._tag = tag
         self._calls = calls
 
-    def settled(self, since: float, patience_s: float = PATIENCE_S) -> Verdict:
+    def settled(self, since: float) -> Verdict:
         """Waits until nothing of it is under way any more, and looks. `since`: when the fault was over."""
-        deadline = time.monotonic() + patience_s
+        deadline = time.monotonic() + PATIENCE_S + self._deployment.paced(_FINDING_OUT_S)
         unfinished = self._unfinished()
         while unfinished and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -35,7 +35,7 @@ def _between_claim_and_request(run: Run) -> Verdict:
 
 def _taken_over(run: Run, victim: Program, stopped: float) -> Verdict:
     """What the others make of it while one is stopped, and whether it changes anything when it goes on."""
-    verdict = run.ledger().settled(stopped, patience_s=60)
+    verdict = run.ledger().settled(stopped)
     victim.signal(signal.SIGCONT)
     _until_it_beats(run, victim)
     run.deployment.sleep(10)
