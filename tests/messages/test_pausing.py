@@ -314,7 +314,7 @@ def three_times(clinic: Clinic, code: int, **fields: object) -> list[Message]:
 
 
 def rechecked(clinic: Clinic) -> Rechecked:
-    return recheck(clinic.workspace.pk)
+    return recheck(clinic.workspace.pk, lambda _: None)
 
 
 def told(found: Rechecked) -> list[tuple[str, bool]]:

@@ -46,6 +46,9 @@ UNAUDITED: Final = {
     "test": "nothing is stored, nothing is sent",
 }
 
+# Operations that ask Twilio first: the transaction of the change, and of its audit entry, is opened after that.
+ASK_FIRST: Final = frozenset({"recheck_twilio"})
+
 
 class Routes(Router):
     """A part of the API. Fields are written by their public names, a query parameter that an address does not know
@@ -54,7 +57,7 @@ class Routes(Router):
     def add_api_operation(
         self, path: str, methods: list[str], view_func: Callable[..., Any], **options: Any
     ) -> None:
-        if "GET" not in methods and options.get("operation_id") not in UNAUDITED:
+        if "GET" not in methods and options.get("operation_id") not in {*UNAUDITED, *ASK_FIRST}:
             contribute_operation_callback(view_func, _as_one)
         contribute_operation_callback(view_func, _refuse_unknown_query)
         super().add_api_operation(path, methods, view_func, **options | {"by_alias": True})

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from pydantic import AfterValidator, Field, StrictInt, model_validator
 
 from postcall.agents.editing import FromNumber, MessagingServiceSid
-from postcall.api.answers import Out, answer, check_version, once, versioned
+from postcall.api.answers import Out, answer, check_version, versioned
 from postcall.api.audit import record
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.problems import Problem, wrong_fields
@@ -259,16 +259,17 @@ class RecheckOut(Out):
     summary="Check the Twilio account again",
     operation_id="recheck_twilio",
 )
-@once
 def recheck_twilio(request: ApiRequest) -> HttpResponse:
     """Asks Twilio for the account, its sender and every paused one, and lifts the pauses of what is well. Texts
     whose time is over by then expire."""
     workspace = request.auth.workspace
     try:
-        found = recheck(workspace.pk)
+        found = recheck(
+            workspace.pk,
+            lambda found: record(request, "recheck", Thing("twilio"), changes={"well": [None, found.well]}),
+        )
     except CannotRecheck as problem:
         raise Problem(409, str(problem)) from None
-    record(request, "recheck", Thing("twilio"), changes={"well": [None, found.well]})
     return answer(
         RecheckOut(
             well=found.well,

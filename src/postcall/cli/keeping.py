@@ -342,7 +342,8 @@ def _show_erased(erasure: Erasure, waiting: int, left: int, why: str, as_json: b
     )
     if waiting:
         note(
-            f"{waiting} texts, on their way or with the number in them, have to be over first: a worker completes it then."
+            f"{waiting} texts, on their way or with the number in them, have to be over first: "
+            "a worker completes it then."
         )
     if left:
         said = f" ({why})" if why else ""

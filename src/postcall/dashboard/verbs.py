@@ -76,12 +76,12 @@ def cancel(visit: Visit, message: Message) -> None:
     visit.record("cancel", Thing("message", message.pk, message.to))
 
 
-@transaction.atomic
 def recheck(visit: Visit) -> Rechecked:
     """Raises CannotRecheck."""
-    found = check_again(visit.workspace.pk)
-    visit.record("recheck", Thing("twilio"), {"well": [None, found.well]})
-    return found
+    return check_again(
+        visit.workspace.pk,
+        lambda found: visit.record("recheck", Thing("twilio"), {"well": [None, found.well]}),
+    )
 
 
 @transaction.atomic

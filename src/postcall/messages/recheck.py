@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -48,11 +49,12 @@ class Rechecked:
         return all(finding.well for finding in self.findings)
 
 
-def recheck(workspace_id: UUID) -> Rechecked:
+def recheck(workspace_id: UUID, tell: Callable[[Rechecked], None]) -> Rechecked:
     """Looks at the account, its own sender and every paused one, and lifts the pauses of what is well.
 
     Nothing of a registration can be seen this way, so a sender that was paused for want of one goes on, and is
-    paused anew by its next texts if that was too early. Raises CannotRecheck.
+    paused anew by its next texts if that was too early. Twilio is asked outside any transaction; `tell` is given
+    what came of it inside the one that changes something. Raises CannotRecheck.
     """
     sending = sending_account(workspace_id)
     if sending is None:
@@ -63,12 +65,18 @@ def recheck(workspace_id: UUID) -> Rechecked:
         row = SendingAccount.objects.select_for_update(no_key=True).filter(workspace_id=workspace_id).first()
         if row is None or row.account_id != sending.account_id:
             raise CannotRecheck("Another account was chosen meanwhile: check again.")
-        if not findings[0].well:
-            return Rechecked(findings, 0)
-        row.mended_at = began
-        row.save(update_fields=["mended_at", "updated_at"])
-        forgive(workspace_id, but=tuple(finding.sender for finding in findings if not finding.well))
-        return Rechecked(findings, resume(workspace_id))
+        released = _lift(row, findings, began) if findings[0].well else 0
+        found = Rechecked(findings, released)
+        tell(found)
+    return found
+
+
+def _lift(row: SendingAccount, findings: Sequence[Finding], began: datetime) -> int:
+    """Lets go what is well, of a locked sending account; returns how many texts."""
+    row.mended_at = began
+    row.save(update_fields=["mended_at", "updated_at"])
+    forgive(row.workspace_id, but=tuple(finding.sender for finding in findings if not finding.well))
+    return resume(row.workspace_id)
 
 
 def _findings(account: Account, paused: Sequence[Pause]) -> list[Finding]:
