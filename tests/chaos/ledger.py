@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .clinic import Call, Text
@@ -49,6 +48,21 @@ class Verdict:
         return "\n".join(lines)
 
 
+def weigh(calls: Sequence[Call], sent: Mapping[Text, int], reasons: Mapping[str, str]) -> Verdict:
+    """`sent`: how often each text was at the stand-in; `reasons`: why one was not, by the text or its call's id."""
+    expected = {text: call.external_id for call in calls for text in call.texts}
+    verdict = Verdict(len(calls), len(expected))
+    for text, external_id in expected.items():
+        count = sent.get(text, 0)
+        if count > 1:
+            verdict.doubled.append(f"{text.to}: {count} times {text.body!r}")
+        if count == 0:
+            reason = reasons.get(text.body) or reasons.get(external_id)
+            (verdict.held if reason else verdict.lost).append(f"{text.to}: {text.body!r} {reason or ''}")
+    verdict.foreign = [f"{text.to}: {text.body!r}" for text in sent if text not in expected]
+    return verdict
+
+
 class Ledger:
     """What became of the calls whose external ids begin with `tag-`."""
 
@@ -71,20 +85,8 @@ class Ledger:
         return verdict
 
     def look(self) -> Verdict:
-        expected = {text: call.external_id for call in self._calls for text in call.texts}
-        verdict = Verdict(len(self._calls), len(expected))
-        sent = Counter(
-            {Text(*key): count for key, count in self._deployment.sandbox.creates.items() if self._tag in key[1]}
-        )
-        reasons = self._reasons()
-        for text in expected:
-            if sent[text] > 1:
-                verdict.doubled.append(f"{text.to}: {sent[text]} times {text.body!r}")
-            if sent[text] == 0:
-                reason = reasons.get(text.body) or reasons.get(expected[text])
-                (verdict.held if reason else verdict.lost).append(f"{text.to}: {text.body!r} {reason or ''}")
-        verdict.foreign = [f"{text.to}: {text.body!r}" for text in sent if text not in expected]
-        return verdict
+        sent = {Text(*key): count for key, count in self._deployment.sandbox.creates.items() if self._tag in key[1]}
+        return weigh(self._calls, sent, self._reasons())
 
     def _unfinished(self) -> list[str]:
         found: dict[str, int] = {}

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .waiting import wait_until
+
 _ROOM = 2 << 30
 
 
@@ -35,13 +37,15 @@ class SmallDisk:
             subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
 
     def fill(self) -> None:
-        self._limit(shutil.disk_usage(self.folder).used)
+        # What is written while we look makes the limit too small, and it is refused.
+        wait_until(lambda: self._limit(shutil.disk_usage(self.folder).used), "the disk was full")
 
     def empty(self) -> None:
-        self._limit(_ROOM)
+        assert self._limit(_ROOM)
 
-    def _limit(self, size: int) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.folder)], check=True)
+    def _limit(self, size: int) -> bool:
+        command = ["mount", "-o", f"remount,size={size}", str(self.folder)]
+        return subprocess.run(command, capture_output=True).returncode == 0
 
 
 class CannotMount(Exception):

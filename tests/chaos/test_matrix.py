@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,13 +81,11 @@ def rows(
         lane.join()
 
 
-def _asked_for(session: pytest.Session) -> list[Job]:
-    calls = [
-        item.callspec.params
-        for item in session.items
-        if isinstance(item, pytest.Function) and item.function is test_it_neither_loses_nor_doubles_a_text
-    ]
-    return [(SCENARIOS[call["name"]], call["seed"]) for call in calls]
+def _asked_for(session: pytest.Session) -> Iterator[Job]:
+    for item in session.items:
+        if isinstance(item, pytest.Function) and item.function is test_it_neither_loses_nor_doubles_a_text:
+            given: dict[str, Any] = item.callspec.params
+            yield SCENARIOS[given["name"]], given["seed"]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
