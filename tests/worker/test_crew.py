@@ -170,6 +170,24 @@ def test_it_prolongs_only_the_leases_it_still_holds() -> None:
     assert quick.lease_until > timezone.now() + timedelta(minutes=50)
 
 
+def test_it_leaves_a_row_to_others_that_is_in_hand_for_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_call()
+    gate = threading.Event()
+    with crew(lambda call: (gate.wait(30), done(call))) as running:
+        (row,) = take(Call, 1, timedelta(seconds=5))
+        running.begin(row)
+        running.renew()
+        row.refresh_from_db()
+        prolonged = row.lease_until
+        assert prolonged is not None
+        assert prolonged > timezone.now() + timedelta(seconds=10)
+        monkeypatch.setattr("postcall.worker.crew.LONGEST_S", 0.0)
+        running.renew()
+        row.refresh_from_db()
+        assert row.lease_until == prolonged
+        gate.set()
+
+
 def test_it_hands_each_row_to_one_of_many_takers() -> None:
     from django.db import connections
 

@@ -19,6 +19,8 @@ from postcall.worker.lanes import Lane
 
 log = structlog.get_logger("postcall.worker")
 
+# Longer than any work takes that goes on: a judge that is asked again and again, a text that waits for its turn.
+LONGEST_S = paced(900)
 # A thread that has had nothing to do for so long gives its database connection back.
 IDLE_S = 20.0
 
@@ -37,6 +39,7 @@ class Crew:
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._in_hand: dict[Any, Due] = {}
+        self._since: dict[Any, float] = {}
         self._stopped = False
 
     def room(self) -> int:
@@ -48,6 +51,7 @@ class Crew:
         """Works `row`, at once where there is room, else after the rows before it."""
         with self._lock:
             self._in_hand[row.pk] = row
+            self._since[row.pk] = clock.ticks()
             if (
                 len(self._in_hand) > len(self._threads)
                 and len(self._threads) < self.lane.threads
@@ -59,9 +63,13 @@ class Crew:
         self._queue.put(row)
 
     def renew(self) -> None:
-        """Prolongs the leases of all rows in hand: whoever stops calling this loses them within one lease."""
+        """Prolongs the leases of the rows in hand: whoever stops calling this loses them within one lease.
+
+        Not of those that are in hand for LONGEST_S: a thread that hangs must not keep its row from the others.
+        """
         with self._lock:
-            rows = list(self._in_hand.values())
+            now = clock.ticks()
+            rows = [row for pk, row in self._in_hand.items() if now - self._since[pk] < LONGEST_S]
         if rows:
             renew(self.lane.model, rows, self.lane.lease)
 
@@ -90,6 +98,7 @@ class Crew:
                 self._one(row)
                 with self._lock:
                     self._in_hand.pop(row.pk, None)
+                    self._since.pop(row.pk, None)
                 if suspect:
                     self._cleared()
                 self._freed()
