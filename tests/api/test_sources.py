@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from postcall.sources.models import Source
+
 from .conftest import Api
 
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
@@ -70,3 +72,15 @@ def test_its_address_is_gone_once_it_is_deleted(api: Api) -> None:
     assert api.delete(f"/sources/{made['id']}").status == 204
     path = made["url"].removeprefix("http://127.0.0.1:8000")
     assert api.client.post(path, b"{}", content_type="application/json").status_code == 404
+
+
+def test_only_who_may_put_calls_in_sees_the_address_of_a_source_that_cannot_sign(
+    api: Api, ingester: Api, reader: Api
+) -> None:
+    made = api.post("/sources", {"kind": "generic", "name": "Front desk"}).json
+    path = f"/sources/{made['id']}"
+    assert reader.get(path).json["url"] == made["url"]
+    Source.objects.update(auth="")
+    assert reader.get(path).json["url"] is None
+    assert reader.get("/sources").json["items"][0]["url"] is None
+    assert ingester.get(path).json["url"] == api.get(path).json["url"] == made["url"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import time
 from typing import Any
@@ -96,6 +97,16 @@ def test_empty_fields_set_no_limit(browser_client: Client, workspace: Workspace)
     save(browser_client, workspace, window_start="", window_end="", countries="", max_per_number_per_day="")
     workspace.refresh_from_db()
     assert (workspace.window_start, workspace.countries, workspace.max_per_number_per_day) == (None, None, None)
+
+
+@pytest.mark.parametrize("seconds", [60, 90, 100, 3600, 86_399])
+def test_it_can_be_saved_as_it_was_shown(browser_client: Client, workspace: Workspace, seconds: int) -> None:
+    workspace.valid_for_s = seconds
+    workspace.save()
+    (minutes,) = re.findall(r'name="valid_for_minutes" value="([^"]*)"', shown(browser_client, workspace))
+    assert save(browser_client, workspace, valid_for_minutes=minutes).status_code == 200
+    workspace.refresh_from_db()
+    assert workspace.valid_for_s == seconds
 
 
 @pytest.mark.parametrize(

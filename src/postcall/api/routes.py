@@ -31,8 +31,9 @@ workspace's id is a 404. A field or filter that does not exist is refused, never
 
 **Lists** come newest first as `{"items": […], "next": "…"}`; pass `next` as `cursor` to go on.
 
-**Twice is once.** A call is known by its `external_id`. Any other POST may carry an `Idempotency-Key`: for a day
-the same request with the same key gets the first one's answer (marked `Idempotency-Replayed: true`).
+**Twice is once.** A call is known by its `external_id`. Any other POST that would do something twice may carry an
+`Idempotency-Key`: for a day the same request with the same key gets the first one's answer (marked
+`Idempotency-Replayed: true`).
 
 **Versions.** One thing comes with an `ETag`; a PUT or DELETE with `If-Match` is refused with 412 when it changed.
 
@@ -46,6 +47,8 @@ UNAUDITED: Final = {
     "test": "nothing is stored, nothing is sent",
 }
 
+# POSTs that may be repeated as one likes, and so take no Idempotency-Key.
+REPEATABLE: Final = frozenset({"test", "recheck_twilio"})
 # Operations that ask Twilio first: the transaction of the change, and of its audit entry, is opened after that.
 ASK_FIRST: Final = frozenset({"recheck_twilio"})
 
@@ -127,7 +130,7 @@ def _describe_problems(schema: OpenAPISchema) -> None:
             for status in _refusals(path, method, operation):
                 operation["responses"][status] = problem | {"description": HTTPStatus(status).phrase}
             operation["responses"]["default"] = problem
-            if method == "post":
+            if method == "post" and operation["operationId"] not in REPEATABLE:
                 _header(operation, "Idempotency-Key", "The same request with the same key is done once.", 255)
             if method in ("put", "delete"):
                 _header(operation, "If-Match", "The ETag that you saw: 412 when the thing has changed since.", 255)

@@ -19,6 +19,7 @@ from postcall.api.routes import Routes
 from postcall.sources.editing import SourceContent, address_of, auth_of, create_source, delete_source, update_source
 from postcall.sources.models import Source
 from postcall.workspaces.audit import CHANGED, Changes, Thing
+from postcall.workspaces.models import ApiKey
 from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Sources"])
@@ -40,7 +41,10 @@ class SourceOut(Out):
     id: UUID
     kind: str
     name: str
-    url: str = Field(description="Where the platform has to send its webhooks.")
+    url: str | None = Field(
+        description="Where the platform has to send its webhooks. Null for keys of the scope `read` where `verified` "
+        "is false: knowing it is the right to put calls in."
+    )
     verified: bool = Field(
         description="False: this platform does not sign, so whoever knows `url` can put calls in."
     )
@@ -59,7 +63,7 @@ class NewSourceOut(SourceOut):
 
 @routes.get("/sources", response=Page[SourceOut], summary="List sources", operation_id="list_sources")
 def list_sources(request: ApiRequest, paging: Query[Paging]) -> HttpResponse:
-    return page_of(_sources(request), paging, source_out)
+    return page_of(_sources(request), paging, lambda source: source_out(source, request.auth.scope))
 
 
 @routes.post(
@@ -79,7 +83,7 @@ def create(request: ApiRequest, content: SourceContent) -> HttpResponse:
 
 @routes.get("/sources/{uuid:source_id}", response=SourceOut, summary="One source", operation_id="get_source")
 def read(request: ApiRequest, source_id: UUID) -> HttpResponse:
-    return versioned(source_out(_source(request, source_id)))
+    return versioned(source_out(_source(request, source_id), request.auth.scope))
 
 
 @routes.put(
@@ -126,13 +130,14 @@ def _secrets(content: SourceContent) -> Changes:
     return {"auth": CHANGED} if content.auth is not None else {}
 
 
-def source_out(source: Source) -> SourceOut:
+def source_out(source: Source, scope: str = ApiKey.Scope.ADMIN) -> SourceOut:
     auth = auth_of(source)
+    tells = bool(auth) or scope != ApiKey.Scope.READ
     return SourceOut(
         id=source.pk,
         kind=source.kind,
         name=source.name,
-        url=address_of(source),
+        url=address_of(source) if tells else None,
         verified=bool(auth),
         previous_secret="previous" in auth,
         last_received_at=source.last_received_at,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from django.contrib import messages as flashes
@@ -74,14 +75,22 @@ _NAMES: Final = {
 def _as_content(typed: Mapping[str, str]) -> dict[str, Any]:
     """What the API takes; an empty field sets no limit."""
     start, end = typed.get("window_start", ""), typed.get("window_end", "")
-    minutes = _number(typed.get("valid_for_minutes", ""))
     return {
         "window": {"start": start, "end": end} if start or end else None,
-        "valid_for_s": minutes * 60 if isinstance(minutes, int) else minutes,
+        "valid_for_s": _seconds(typed.get("valid_for_minutes", "")),
         **{name: None if not typed.get(name) else _number(typed[name]) for name in _NUMBERS},
         "countries": re.findall(r"[^\s,;]+", typed.get("countries", "")) or None,
         "unconfirmed": typed.get("unconfirmed", ""),
     }
+
+
+def _seconds(minutes: str) -> int | str:
+    """What is no time in minutes stays as it is, to be refused."""
+    return round(Decimal(minutes) * 60) if re.fullmatch(r"\d{1,7}(\.\d{1,4})?", minutes, re.ASCII) else minutes
+
+
+def _minutes(seconds: int) -> str:
+    return str(seconds // 60) if seconds % 60 == 0 else f"{seconds / 60:.4f}".rstrip("0")
 
 
 def _number(typed: str) -> int | str:
@@ -94,7 +103,7 @@ def _as_typed(rules: SendingOut) -> dict[str, str]:
     return {
         "window_start": rules.window.start if rules.window else "",
         "window_end": rules.window.end if rules.window else "",
-        "valid_for_minutes": f"{rules.valid_for_s / 60:g}",
+        "valid_for_minutes": _minutes(rules.valid_for_s),
         **{name: "" if limit is None else str(limit) for name, limit in limits.items()},
         "countries": ", ".join(rules.countries or ()),
         "unconfirmed": rules.unconfirmed,
