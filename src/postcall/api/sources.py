@@ -42,8 +42,8 @@ class SourceOut(Out):
     kind: str
     name: str
     url: str | None = Field(
-        description="Where the platform has to send its webhooks. Null for keys of the scope `read` where `verified` "
-        "is false: knowing it is the right to put calls in."
+        description="Where the platform has to send its webhooks. Null for `read` keys where `verified` is false: "
+        "knowing it is the right to put calls in."
     )
     verified: bool = Field(
         description="False: this platform does not sign, so whoever knows `url` can put calls in."
