@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from postcall.calls.models import Call
 from postcall.ids import new_id
 from postcall.work.leases import MAX_STARTS, TRUSTED_STARTS, LostLease, renew, settle, take
-from postcall.worker.crew import Crew
+from postcall.worker.crew import MOST_EXCUSED, Crew
 from postcall.worker.lanes import Lane
 from postcall.worker.loop import WorkerProcess
 from postcall.workspaces.models import Workspace
@@ -144,6 +145,25 @@ def test_it_takes_no_more_rows_than_asked_for_whoever_is_suspected() -> None:
     Call.objects.filter(pk=calls[3].pk).update(starts=TRUSTED_STARTS)
     taken = take(Call, 2, LEASE, suspects=1)
     assert {row.pk for row in taken} == {calls[0].pk, calls[3].pk}
+
+
+@pytest.mark.parametrize(("generation", "starts"), [(0, 0), (MOST_EXCUSED, 1)])
+def test_it_does_not_blame_a_row_for_a_database_that_goes_away_unless_it_always_does(
+    generation: int, starts: int
+) -> None:
+    call = a_call()
+    Call.objects.filter(pk=call.pk).update(generation=generation)
+
+    def cut_off(call: Call) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with crew(cut_off) as running:
+        running.begin(take(Call, 1, LEASE)[0])
+    call.refresh_from_db()
+    assert (call.lease_until, call.starts) == (None, starts)
+    assert call.due_at is not None
+    assert call.due_at > timezone.now()
 
 
 def test_it_writes_nothing_after_another_worker_took_the_row() -> None:

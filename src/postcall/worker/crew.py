@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db.models import F
 
 from postcall.pace import paced
 from postcall.work import clock
@@ -21,6 +22,8 @@ log = structlog.get_logger("postcall.worker")
 
 # Longer than any work takes that goes on: a judge that is asked again and again, a text that waits for its turn.
 LONGEST_S = paced(900)
+# Beginnings of a row after which a connection that breaks on it is blamed on the row after all.
+MOST_EXCUSED = 30
 # A thread that has had nothing to do for so long gives its database connection back.
 IDLE_S = 20.0
 
@@ -125,18 +128,22 @@ class Crew:
         except (InterfaceError, DatabaseError) as error:
             # Its first line only: PostgreSQL's details quote the row, and so the text and the number.
             log.warning("the database refused; tried again", **log_fields, error=str(error).partition("\n")[0])
-            self._again_later(row)
+            gone = isinstance(error, InterfaceError | OperationalError)
+            self._again_later(row, excused=gone and row.generation <= MOST_EXCUSED)
         except Exception:
             log.exception("failed; tried again", **log_fields)
             self._again_later(row)
 
-    def _again_later(self, row: Due) -> None:
-        """Lets go of the row, for another start after a pause that grows; the count of starts stays."""
+    def _again_later(self, row: Due, *, excused: bool = False) -> None:
+        """Lets go of the row, for another start after a pause that grows; the count of starts stays, unless the row
+        is `excused`: that the database went away is not its doing."""
         connections.close_all()
-        pause = timedelta(seconds=paced(min(2**row.starts, 60)))
+        tries = row.generation if excused else row.starts
+        pause = timedelta(seconds=paced(min(2 ** min(tries, 6), 60)))
+        fields: dict[str, Any] = {"starts": F("starts") - 1} if excused else {}
         try:
             type(row)._default_manager.filter(pk=row.pk, generation=row.generation).update(
-                lease_until=None, due_at=clock.now() + pause
+                lease_until=None, due_at=clock.now() + pause, **fields
             )
         except (InterfaceError, DatabaseError):
             connections.close_all()  # its lease runs out by itself
