@@ -13,8 +13,8 @@ from postcall.config import config
 from postcall.followups.models import FollowUp, Reason
 from postcall.messages.models import Account, Message, SendingAccount
 from postcall.messages.pausing import forgive
+from postcall.messages.waiting import bring_forward
 from postcall.work import clock
-from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
 
 SANDBOX_URL = "sandbox"  # resolved when it is used: the stand-in may be at another address after every start
@@ -244,14 +244,10 @@ def resume(workspace_id: UUID) -> int:
 
     The claim looks at each again: what still cannot go is held further, and what has expired is not sent.
     """
-    held = Message.objects.filter(
-        workspace_id=workspace_id,
-        status__in=(Message.Status.QUEUED, Message.Status.SCHEDULED),
-        follow_up__outcome=FollowUp.Outcome.HELD,
-        follow_up__reason__in=HELD_FOR_ACCOUNT,
+    return bring_forward(
+        Message.objects.filter(
+            workspace_id=workspace_id,
+            follow_up__outcome=FollowUp.Outcome.HELD,
+            follow_up__reason__in=HELD_FOR_ACCOUNT,
+        )
     )
-    pks = list(held.select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
-    if pks:
-        Message.objects.filter(pk__in=pks).update(due_at=clock.now())
-        wake("messages")
-    return len(pks)

@@ -23,11 +23,11 @@ from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, n
 from postcall.messages.pausing import pause_of
 from postcall.messages.status import note
 from postcall.messages.twilio_client import ahead_s
+from postcall.messages.waiting import WAITING, bring_forward
 from postcall.pace import paced
 from postcall.work import clock
 from postcall.work.leases import LostLease
 from postcall.work.rows import find, insert_if_free, write
-from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
 
 # Seconds. A request may begin this long after the claim began, and is over HTTP_DEADLINE_S later; the lease
@@ -83,11 +83,11 @@ def _comes_first(message: Message, account_id: UUID | None) -> bool:
 
 
 def _held(message: Message) -> Message:
-    """The message as it is now, locked, if this worker still holds it."""
+    """The message as it is now, locked, if this worker still holds it and it still waits."""
     held = find(
         Message,
-        "id = %s AND generation = %s AND due_at IS NOT NULL FOR NO KEY UPDATE",
-        [message.pk, message.generation],
+        "id = %s AND generation = %s AND due_at IS NOT NULL AND status = ANY(%s) FOR NO KEY UPDATE",
+        [message.pk, message.generation, list(WAITING)],
     )
     if held is None:
         raise LostLease(f"message {message.pk}")
@@ -312,14 +312,10 @@ def _wait(message: Message, until: datetime, now: _Now) -> None:
 
 def look_again(workspace_id: UUID) -> None:
     """Has the workspace's texts that wait for a rule looked at under the rules of now."""
-    waiting = Message.objects.filter(workspace_id=workspace_id, lease_until=None, due_at__gt=clock.now())
     for_a_rule = Q(status=Message.Status.SCHEDULED) | Q(
-        status=Message.Status.QUEUED,
-        follow_up__outcome=FollowUp.Outcome.HELD,
-        follow_up__reason=Reason.BUDGET_EXCEEDED,
+        follow_up__outcome=FollowUp.Outcome.HELD, follow_up__reason=Reason.BUDGET_EXCEEDED
     )
-    if waiting.filter(for_a_rule).update(due_at=clock.now()):
-        wake("messages")
+    bring_forward(Message.objects.filter(for_a_rule, workspace_id=workspace_id))
 
 
 def _stop(

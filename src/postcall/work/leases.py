@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import Q
 
 from postcall.work.models import Due
 from postcall.work.rows import columns_of, rows_of, write_where
@@ -61,14 +60,20 @@ def is_suspect(row: Due) -> bool:
 
 
 def renew(model: type[Due], rows: list[Any], lease: timedelta) -> None:
-    """Prolongs the leases of `rows`, each only while this worker still holds it by generation."""
+    """Prolongs the leases of `rows`, each only while this worker still holds it by generation.
+
+    They are locked in the order of their ids, like everywhere where many are locked at once and waited for.
+    """
     table = model._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
             f"""UPDATE "{table}" SET lease_until = clock_timestamp() + make_interval(secs => %s)
-                FROM unnest(%s::uuid[], %s::int[]) AS mine(id, generation)
-                WHERE "{table}".id = mine.id AND "{table}".generation = mine.generation
-                  AND lease_until IS NOT NULL""",  # noqa: S608  # the table's name is ours
+                WHERE id = ANY(ARRAY(
+                    SELECT held.id FROM "{table}" held
+                    JOIN unnest(%s::uuid[], %s::int[]) AS mine(id, generation)
+                      ON held.id = mine.id AND held.generation = mine.generation
+                    WHERE held.lease_until IS NOT NULL
+                    ORDER BY held.id FOR NO KEY UPDATE OF held))""",  # noqa: S608  # the table's name is ours
             [lease.total_seconds(), [row.pk for row in rows], [row.generation for row in rows]],
         )
 
@@ -92,11 +97,6 @@ def lock_held(row: Due) -> None:
         )
         if cursor.fetchone() is None:
             raise LostLease(f"{row._meta.db_table} {row.pk}")
-
-
-def wake_up(model: type[Row], pk: Any, at: datetime) -> None:
-    """Makes a row due at `at`, or sooner where it already is, whoever holds it."""
-    model._default_manager.filter(Q(due_at__gt=at) | Q(due_at=None), pk=pk).update(due_at=at)
 
 
 def seconds_overdue(model: type[Row]) -> float:
