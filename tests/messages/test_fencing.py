@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -51,6 +52,20 @@ def test_a_worker_that_slept_before_its_request_makes_none(clinic: Clinic) -> No
     record(attempt, outcome)
     assert everything() == known
     assert clinic.sandbox.creates == {(ANN, BODY): 1}
+
+
+def test_a_text_whose_time_ends_before_its_request_is_not_sent(clinic: Clinic) -> None:
+    fence = Fence()
+    attempt = claimed(clinic)
+    attempt.message.valid_until = attempt.started_at + timedelta(milliseconds=20)
+    attempt.message.save()
+    time.sleep(0.02)
+    record(attempt, hand_to_twilio(attempt, fence))
+    clinic.retries_come_due()
+    clinic.send()
+    message = Message.objects.get()
+    assert (message.status, message.follow_up.reason) == ("canceled", "expired")
+    assert not clinic.sandbox.creates
 
 
 def test_a_worker_that_slept_after_its_request_finds_its_message_adopted(clinic: Clinic) -> None:

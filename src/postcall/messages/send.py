@@ -57,10 +57,14 @@ class Fence:
     """
 
     def __init__(self, limit_s: float = FENCE_S) -> None:
-        self._until = ticks() + limit_s
+        self._began = ticks()
+        self._limit_s = limit_s
 
     def is_open(self) -> bool:
-        return ticks() < self._until
+        return self.elapsed_s() < self._limit_s
+
+    def elapsed_s(self) -> float:
+        return ticks() - self._began
 
 
 def send(message: Message) -> None:
@@ -80,16 +84,24 @@ def send(message: Message) -> None:
 
 
 def hand_to_twilio(attempt: Attempt, fence: Fence) -> Outcome:
-    """Makes the one request of a claimed attempt."""
+    """Makes the one request of a claimed attempt, if it can still begin in time.
+
+    How long the text is still valid is told without the database, which may be away by now.
+    """
     message = attempt.message
+    valid_for_s = (message.valid_until - attempt.started_at).total_seconds()
+
+    def may_begin() -> bool:
+        return fence.is_open() and fence.elapsed_s() < valid_for_s
+
     return twilio_client.create(
         attempt.account,
         to=attempt.to,
         sender=Sender(message.from_number, message.messaging_service_sid),
         body=message.body,
         status_callback=status_callback(attempt.account, attempt.token),
-        valid_for_s=(message.valid_until - clock.now()).total_seconds(),
-        may_begin=fence.is_open,
+        valid_for_s=valid_for_s - fence.elapsed_s(),
+        may_begin=may_begin,
     )
 
 
