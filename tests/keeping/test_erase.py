@@ -54,7 +54,7 @@ def everything_stored() -> str:
 
 
 def forget(number: str = ANN, workspace: Workspace | None = None) -> Erasure:
-    erasure = erase.begin(number, workspace)
+    erasure = erase.begin(number, workspace, SYSTEM)
     erase.work(erasure)
     forget_what_is_due(60)
     erasure.refresh_from_db()
@@ -127,7 +127,6 @@ def test_it_sends_nobody_a_text_with_a_gap_where_the_number_stood(clinic: Clinic
         follow_up=FollowUp.objects.get(recipient=BEN),
         to=BEN,
         from_number=OURS,
-        sends_as_account=True,
         body="Call (415) 555-0132",
         encoding="GSM-7",
         segments=1,
@@ -275,7 +274,7 @@ def test_it_lets_a_text_on_its_way_end_first_and_then_completes_by_itself(clinic
     sandbox.fail_next("cut_after")
     clinic.send()
     assert Message.objects.get().status == "unconfirmed"
-    erasure = erase.begin(ANN, None)
+    erasure = erase.begin(ANN, None, SYSTEM)
     assert erase.work(erasure) == 1
     assert Message.objects.get().to == ANN
     assert Call.objects.get().transcript == []
@@ -355,7 +354,7 @@ def test_it_refuses_a_number_that_texts_are_sent_from(clinic: Clinic) -> None:
     Agent.objects.update(from_number="+14155550100")
     for number in (OURS, "+14155550100"):
         with pytest.raises(erase.OwnNumber):
-            erase.begin(number, None)
+            erase.begin(number, None, SYSTEM)
 
 
 def test_it_changes_nothing_when_it_only_looks(clinic: Clinic) -> None:
@@ -367,7 +366,7 @@ def test_it_changes_nothing_when_it_only_looks(clinic: Clinic) -> None:
 
 
 def test_it_leaves_a_call_that_came_after_the_wish(clinic: Clinic) -> None:
-    erasure = erase.begin(ANN, clinic.workspace)
+    erasure = erase.begin(ANN, clinic.workspace, SYSTEM)
     late = clinic.call()
     Call.objects.filter(pk=late.pk).update(received_at=erasure.requested_at + timedelta(seconds=1))
     erase.work(erasure)

@@ -116,7 +116,7 @@ def assign_call(request: ApiRequest, call_id: UUID, assignment: Assignment) -> H
     except AlreadyAssigned as error:
         raise Problem(409, str(error)) from None
     told: Changes = {"agent": [None, agent.name], "follow_up": [None, assignment.follow_up]}
-    record(request, "assign", Thing("call", call.pk, call.external_id), changes=told)
+    record(request, "assign", Thing("call", call.pk), changes=told)
     return versioned(call_out(_call(request, call_id)))
 
 
@@ -132,7 +132,7 @@ def rejudge_call(request: ApiRequest, call_id: UUID) -> HttpResponse:
     """For follow-ups that were not decided, such as after `judge_failed`. What was sent is not sent again."""
     call = one(within(request.auth.workspace, Call), call_id, "call")
     rejudge(call)
-    record(request, "rejudge", Thing("call", call.pk, call.external_id))
+    record(request, "rejudge", Thing("call", call.pk))
     return versioned(call_out(_call(request, call_id)), 202)
 
 

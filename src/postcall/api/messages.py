@@ -73,7 +73,7 @@ def resend(request: ApiRequest, message_id: UUID, asked: Resending) -> HttpRespo
     """Another attempt, under the sending rules of now. Refused while the last one may still arrive."""
     message = _message(request, message_id)
     operator.resend(message, asked.reason, by="operator")
-    record(request, "resend", Thing("message", message.pk, message.to))
+    record(request, "resend", Thing("message", message.pk))
     return versioned(_shown(request, message_id), 202)
 
 
@@ -88,7 +88,7 @@ def resend(request: ApiRequest, message_id: UUID, asked: Resending) -> HttpRespo
 def cancel(request: ApiRequest, message_id: UUID) -> HttpResponse:
     message = _message(request, message_id)
     operator.cancel(message)
-    record(request, "cancel", Thing("message", message.pk, message.to))
+    record(request, "cancel", Thing("message", message.pk))
     return versioned(_shown(request, message_id))
 
 

@@ -11,6 +11,8 @@ from django.db import transaction
 
 from postcall.agents.models import Agent, ExternalId
 from postcall.calls.models import Call, RawPayload
+from postcall.followups.optouts import hashed
+from postcall.keeping.spellings import may_hold_number
 from postcall.numbers import e164
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.models import Source
@@ -79,7 +81,10 @@ def receive(workspace: Workspace, source: Source | None, source_kind: str, ended
     # The unique key is the deduplication: of two deliveries at the same instant one inserts, the other waits
     # for its commit and then inserts nothing.
     if not insert_if_free(call):
-        return _again(workspace, source, ended, agent, raw)
+        return _again(_locked(workspace, source, ended.external_id), ended, agent, raw)
+    if may_hold_number(call.external_id) and (known := _known_by_its_hash(call)):
+        call.delete()
+        return _again(known, ended, agent, raw)
     _keep(call, raw)
     if call.due_at is not None and call.due_at <= now:
         wake("calls")
@@ -112,10 +117,20 @@ def _schedule(call: Call, ended: EndedCall, now: datetime) -> None:
     call.due_at = (call.judge_after or now) if call.agent else None
 
 
-def _again(
-    workspace: Workspace, source: Source | None, ended: EndedCall, agent: Agent | None, raw: bytes
-) -> Receipt:
-    call = Call.objects.select_for_update().get(workspace=workspace, source=source, external_id=ended.external_id)
+def _locked(workspace: Workspace, source: Source | None, external_id: str) -> Call:
+    return Call.objects.select_for_update().get(workspace=workspace, source=source, external_id=external_id)
+
+
+def _known_by_its_hash(call: Call) -> Call | None:
+    """The same call, where the number in its id was erased (`keeping.mentions`). Asked once the id is taken: an
+    erasure that was under way has ended by then."""
+    try:
+        return _locked(call.workspace, call.source, hashed(call.workspace_id, call.external_id))
+    except Call.DoesNotExist:
+        return None
+
+
+def _again(call: Call, ended: EndedCall, agent: Agent | None, raw: bytes) -> Receipt:
     if call.final or not ended.final:
         return Receipt(call, "duplicate")
     # Only a call that was assigned for the log is done without ever having been taken.

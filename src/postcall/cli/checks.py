@@ -36,8 +36,9 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="For programs.")]
     """Look at the configuration, the database and the workers. Exit code 1 when something must be mended."""
     with django():
         database = list(_database())
-        usable = all(finding.level != "error" for finding in database)
-        findings = [*_environment(), *database, *((*_texts(), *_keeping()) if usable else ()), *_disk()]
+        if all(finding.level != "error" for finding in database):
+            database += _contents()
+        findings = [*_environment(), *database, *_disk()]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -123,6 +124,27 @@ def _database() -> Iterator[Finding]:
         yield Finding("Worker", "warning", "none is running", "start one with `postcall up` or `postcall worker`")
 
 
+def _contents() -> Iterator[Finding]:
+    secrets = _secrets()
+    yield secrets
+    if secrets.level == "ok":  # whose accounts cannot be opened cannot be looked at
+        yield from _texts()
+    yield from _keeping()
+
+
+def _secrets() -> Finding:
+    from postcall.keeping.unreadable import unreadable_columns
+
+    if locked := unreadable_columns():
+        return Finding(
+            "Secrets",
+            "error",
+            f"no key of POSTCALL_SECRET_KEY opens all of {', '.join(locked)}",
+            "put the key that encrypted them back, after a comma; `postcall rekey` then lets it go",
+        )
+    return Finding("Secrets", "ok", "POSTCALL_SECRET_KEY opens what is stored")
+
+
 def _texts() -> Iterator[Finding]:
     from postcall.messages.models import SendingAccount
     from postcall.messages.pausing import pauses
@@ -181,10 +203,13 @@ def _keeping() -> Iterator[Finding]:
             "make sure that no other Postcall works on the same calls, then `postcall restore --resume`",
         )
     left = Redaction.objects.filter(done_at=None)
-    waiting = Erasure.objects.filter(done_at=None).count()
+    waits_for = Erasure.objects.filter(done_at=None).values_list("waits_for", flat=True)
+    waiting = len(waits_for)
     if waiting or left.exists():
         said = left.exclude(last_error="").values_list("last_error", flat=True).first()
-        text = f"{waiting} wait for texts on their way; {left.count()} texts are still at Twilio"
+        named = ", ".join(sorted({name for names in waits_for for name in names}))
+        wait_for = f"{waiting} wait for {named or 'a worker'}"
+        text = f"{wait_for}; {left.count()} texts are still at Twilio"
         yield Finding(
             "Erasures",
             "warning",

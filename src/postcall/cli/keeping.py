@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import psycopg
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.text import Text
 
 from postcall.cli.calls import bar
-from postcall.cli.environment import data_dir, database, prepared
+from postcall.cli.environment import data_dir, django, looking, prepared
 from postcall.cli.output import err, fail, note, out, print_json
 from postcall.cli.people import AsJson, InWorkspace, workspace_named
 from postcall.config import config
@@ -28,11 +27,12 @@ if TYPE_CHECKING:
     from postcall.keeping.archive import Reader
     from postcall.keeping.erase import Found
     from postcall.keeping.models import Erasure
+    from postcall.keeping.restore import Restored
     from postcall.workspaces.models import Workspace
 
-ALL = "all"
 # How long `erase` stays with what Twilio has to forget; a worker does the rest.
 AT_TWILIO_S = 60.0
+_COUNTED = ("calls", "follow_ups", "messages", "mentions", "opted_out_in")
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -62,7 +62,7 @@ def export(
     """Write everything that a workspace owns as JSON lines, without secrets. docs/keeping.md has the shape."""
     with refusals():
         refuse_existing(file, force=force)
-    with prepared(), refusals():
+    with looking(), refusals():
         from postcall.keeping import export as exporting
 
         workspace = workspace_named(in_workspace)
@@ -98,7 +98,7 @@ def backup(
         raise fail(f"{folder} holds no database: set POSTCALL_DATA_DIR to the folder of the one to back up")
     with refusals():
         refuse_existing(file, force=force)
-    with database(), refusals(), byte_bar() as progress:
+    with django(), refusals(), byte_bar() as progress:
         from postcall.keeping.backup import back_up
 
         url = config().database_url
@@ -112,6 +112,7 @@ def backup(
                 target,
                 lambda size: progress.advance(task, size),
             )
+        _record(None, "backup", "database", "")
     if str(file) == STDOUT:
         return
     if as_json:
@@ -119,12 +120,12 @@ def backup(
         return
     note(f"{file.stat().st_size / 1e6:.1f} MB written to {file}, as of {made.taken_at:%Y-%m-%d %H:%M:%S} UTC.")
     if "secret-key" not in made.members:
-        note("POSTCALL_SECRET_KEY came from the environment and is not in it: keep that as well.")
+        note("The first key of POSTCALL_SECRET_KEY came from the environment and is not in it: keep that as well.")
 
 
 def restore(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A backup; without one only --resume or --taken-at.")
+        Path | None, typer.Argument(metavar="FILE", help="A backup; without one only --resume or --taken-at.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Let texts go out: no other Postcall works on the same calls.")
@@ -159,21 +160,27 @@ def restore(
         with Reader(file, lambda size: progress.advance(task, size)) as opened:
             progress.stop()
             _confirm_restoring(opened, yes)
-            aside = _restored(opened, force, resume)
+            done = _restored(opened, force, resume)
             taken = opened.manifest.taken_at
     if as_json:
         print_json(
             {
                 "data_dir": str(data_dir()),
                 "taken_at": taken,
-                "moved_aside": str(aside) if aside else None,
+                "moved_aside": str(done.aside) if done.aside else None,
+                "missing_keys": done.missing_keys,
                 "sending": resume,
             }
         )
         return
     out.print(Text(f"Restored into {data_dir()}, as of {taken:%Y-%m-%d %H:%M:%S} UTC."))
-    if aside is not None:
-        note(f"What was there before is in {aside}.")
+    if done.aside is not None:
+        note(f"What was there before is in {done.aside}.")
+    if done.missing_keys:
+        note(
+            f"{done.missing_keys} older keys of that POSTCALL_SECRET_KEY are in neither the backup nor the "
+            "environment: what only they encrypted cannot be read. `postcall check` says whether there is any."
+        )
     if not resume:
         note(
             "Nothing is sent yet. Make sure that no other Postcall works on the same calls; then "
@@ -194,10 +201,11 @@ def _confirm_restoring(backup: Reader, yes: bool) -> None:
         typer.confirm(f"{said}?", abort=True, err=True)
 
 
-def _restored(backup: Reader, force: bool, resume: bool) -> Path | None:
+def _restored(backup: Reader, force: bool, resume: bool) -> Restored:
+    known = _known_migrations()
     from postcall.keeping.restore import restore as restored
 
-    return restored(backup, data_dir(), config().secret_keys, _known_migrations(), force=force, resume=resume)
+    return restored(backup, data_dir(), config().secret_keys, known, force=force, resume=resume)
 
 
 def _known_migrations() -> dict[str, set[str]]:
@@ -223,12 +231,12 @@ def _tell_restored(taken_at: datetime | None, resume: bool, as_json: bool) -> No
     if taken_at is not None and taken_at.tzinfo is None:
         taken_at = taken_at.replace(tzinfo=UTC)
     with prepared():
-        url = config().database_url
-        assert url is not None
-        with psycopg.connect(url.get_secret_value(), autocommit=True) as connection:
+        from django.db import connection, transaction
+
+        with transaction.atomic():
             if taken_at is not None:
-                mark_restored(connection, taken_at, resume=resume)
-            resumed = resume_sending(connection) if resume else False
+                mark_restored(connection.connection, taken_at, resume=resume)
+            resumed = resume_sending(connection.connection) if resume else False
     if as_json:
         print_json({"taken_at": taken_at, "sending": resume, "resumed": resumed})
     elif resume:
@@ -239,7 +247,9 @@ def _tell_restored(taken_at: datetime | None, resume: bool, as_json: bool) -> No
 
 def erase(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="With its country code, such as +14155550132.")],
-    in_workspace: Annotated[str, typer.Option("--workspace", help="One workspace’s name, or all of them.")] = ALL,
+    in_workspace: Annotated[
+        str | None, typer.Option("--workspace", help="One workspace’s name; all of them if none is named.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is, and change nothing.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -253,23 +263,23 @@ def erase(
         raise typer.BadParameter(
             f"“{number}” is no phone number; write it with its country code", param_hint="NUMBER"
         )
-    with prepared():
+    with looking() if dry_run else prepared():
         from postcall.keeping import erase as erasing
         from postcall.keeping.mentions import named_in_configuration
         from postcall.keeping.spellings import Spellings
+        from postcall.workspaces.audit import Actor
 
-        workspace = None if in_workspace.lower() == ALL else workspace_named(in_workspace)
+        workspace = None if in_workspace is None else workspace_named(in_workspace)
         found = erasing.look_for(found_number, workspace)
         if dry_run:
             _show_found(found_number, found, as_json)
             return
         _confirm_erasing(found_number, found, yes)
         try:
-            erasure = erasing.begin(found_number, workspace)
+            erasure = erasing.begin(found_number, workspace, Actor.at_command_line())
         except erasing.OwnNumber as own:
             raise fail(str(own)) from None
         waiting = erasing.work(erasure)
-        _record(workspace, "erase", "person", str(erasure.pk))
         left, why = _have_twilio_forget(erasure)
         _show_erased(erasure, waiting, left, why, as_json)
         if (named := named_in_configuration(Spellings(found_number))) and not as_json:
@@ -327,7 +337,8 @@ def _have_twilio_forget(erasure: Erasure) -> tuple[int, str]:
 
 
 def _show_erased(erasure: Erasure, waiting: int, left: int, why: str, as_json: bool) -> None:
-    counts = {name: erasure.counts.get(name, 0) for name in ("calls", "follow_ups", "messages", "mentions")}
+    counts = {name: erasure.counts.get(name, 0) for name in _COUNTED}
+    homes = counts["opted_out_in"]
     done = erasure.redactions.exclude(done_at=None).exclude(sid="").count()
     if as_json:
         result: dict[str, Any] = {"id": erasure.pk} | counts
@@ -337,7 +348,8 @@ def _show_erased(erasure: Erasure, waiting: int, left: int, why: str, as_json: b
     out.print(
         Text(
             f"Forgotten: {counts['calls']} calls, {counts['follow_ups']} follow-ups, {counts['messages']} texts "
-            f"({done} by Twilio too), {counts['mentions']} mentions elsewhere. The number is opted out by its hash."
+            f"({done} by Twilio too), {counts['mentions']} mentions elsewhere. The number is opted out by its "
+            f"hash in {homes} workspace{'' if homes == 1 else 's'}."
         )
     )
     if waiting:

@@ -61,19 +61,19 @@ def give_feedback(visit: Visit, follow_up: FollowUp, right: bool) -> None:
 @transaction.atomic
 def rejudge(visit: Visit, call: Call) -> None:
     review.rejudge(call)
-    visit.record("rejudge", Thing("call", call.pk, call.external_id))
+    visit.record("rejudge", Thing("call", call.pk))
 
 
 @transaction.atomic
 def resend(visit: Visit, message: Message, reason: str) -> None:
     operator.resend(message, reason, by=visit.person.email)
-    visit.record("resend", Thing("message", message.pk, message.to))
+    visit.record("resend", Thing("message", message.pk))
 
 
 @transaction.atomic
 def cancel(visit: Visit, message: Message) -> None:
     operator.cancel(message, by=visit.person.email)
-    visit.record("cancel", Thing("message", message.pk, message.to))
+    visit.record("cancel", Thing("message", message.pk))
 
 
 def recheck(visit: Visit) -> Rechecked:

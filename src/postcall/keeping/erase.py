@@ -25,9 +25,11 @@ from postcall.calls.models import Call, RawPayload
 from postcall.followups.models import FollowUp, OptOut, Reason
 from postcall.followups.optouts import hashed, lock_recipient
 from postcall.ids import new_id
-from postcall.keeping.mentions import take_out_mentions
+from postcall.keeping.mentions import hash_external_ids, take_out_mentions
 from postcall.keeping.models import Erasure, Redaction
-from postcall.keeping.spellings import Spellings
+from postcall.keeping.spellings import ERASED, Spellings
+from postcall.logs import masked
+from postcall.messages.claim import drop
 from postcall.messages.models import (
     Account,
     Attempt,
@@ -40,15 +42,22 @@ from postcall.messages.models import (
 from postcall.pace import paced_delta
 from postcall.work import clock
 from postcall.work.leases import settle
+from postcall.workspaces.audit import Actor, Thing, record
 from postcall.workspaces.encryption import CannotDecrypt
 from postcall.workspaces.models import Workspace
 
 # After which waits an erasure looks again at what was on its way.
-AGAIN_S: Final = (5, 15, 30, 60, 300)
-# A text that Twilio has taken and not passed on by then is not waited for any more.
+AGAIN_S: Final = (5, 15, 30, 60, 300, 1800)
+# After which waits it looks again for mentions, which reads every table.
+LOOK_AGAIN_S: Final = (300, 1800, 2 * 3600, 6 * 3600)
+# A text that Twilio has taken and not passed on by then is not waited for any more, nor is one to somebody else
+# that is still unsent so long after the wish.
 PATIENCE_S: Final = 2 * 86_400
+# How many of the rows that it waits for an erasure names.
+NAMED: Final = 20
 
 _WORDS: Final = "Its caller asked to be forgotten."
+_TAKEN_OUT: Final = "A number was taken out of this text, because its owner asked to be forgotten."
 _UNSETTLED: Final = (Attempt.Status.SENDING, Attempt.Status.UNCONFIRMED)
 _GONE: Final = {
     "type": "about:blank",
@@ -59,7 +68,7 @@ _GONE: Final = {
 
 
 class OwnNumber(Exception):
-    """The number is one that this Postcall sends from, not a person's."""
+    """The number is one that this Postcall sends from or that calls come in on, not a person's."""
 
 
 @dataclass(frozen=True)
@@ -90,17 +99,18 @@ def look_for(number: str, workspace: Workspace | None) -> Found:
     )
 
 
-def begin(number: str, workspace: Workspace | None, *, lease_s: float = 3600) -> Erasure:
-    """Records the wish to forget `number` (E.164), in one workspace or in all; `work` does it.
+@transaction.atomic
+def begin(number: str, workspace: Workspace | None, by: Actor, *, lease_s: float = 3600) -> Erasure:
+    """Records the wish to forget `number` (E.164), in one workspace or in all, and that `by` told of it, in the
+    audit log of each; `work` does it.
 
     The caller has `lease_s` to do so; then a worker takes it. Raises OwnNumber.
     """
-    owners = Q(from_number=number)
-    if Account.objects.filter(owners).exists() or Agent.objects.filter(owners, deleted_at=None).exists():
-        raise OwnNumber(f"{number} is a number that texts are sent from, not a person's")
+    if _is_ours(number, workspace):
+        raise OwnNumber(f"{number} is a number that texts are sent from or calls come in on, not a person's")
     now = _this_moment()
     until = now + paced_delta(seconds=lease_s)
-    return Erasure.objects.create(
+    erasure = Erasure.objects.create(
         workspace=workspace,
         number=number,
         requested_at=now,
@@ -109,6 +119,26 @@ def begin(number: str, workspace: Workspace | None, *, lease_s: float = 3600) ->
         generation=1,
         starts=1,
     )
+    for place in {erasure.workspace_id, *_homes(erasure)}:
+        record(place, by, "erase", Thing("person", erasure.pk))
+    return erasure
+
+
+def _is_ours(number: str, workspace: Workspace | None) -> bool:
+    """Whether texts are or were sent from it, or an agent of this workspace (of any) was the call's other side."""
+    sent_from = Q(from_number=number)
+    calls = Call.objects.filter(agent_number__regex=Spellings(number).pattern)
+    if workspace is not None:
+        calls = calls.filter(workspace=workspace)
+    senders = (Account.objects.all(), Agent.objects.filter(deleted_at=None), Message.objects.all())
+    return any(rows.filter(sent_from).exists() for rows in senders) or calls.exists()
+
+
+def _homes(erasure: Erasure) -> list[UUID]:
+    """The workspaces in which the person is to be forgotten."""
+    if erasure.workspace_id is not None:
+        return [erasure.workspace_id]
+    return list(Workspace.objects.order_by("pk").values_list("pk", flat=True))
 
 
 def _this_moment() -> datetime:
@@ -126,21 +156,61 @@ def work(erasure: Erasure) -> int:
     Each workspace is one transaction, and all may be done again. Raises LostLease.
     """
     counts: Counter[str] = Counter(erasure.counts)
-    waiting = 0
-    for workspace_id in _concerned(erasure):
-        waiting += _erase_in(_Person(erasure.number, workspace_id, erasure.requested_at), erasure, counts)
+    waiting: list[UUID] = []
+    concerned, homes = _concerned(erasure), _homes(erasure)
+    for workspace_id in homes:
+        person = _Person(erasure.number, workspace_id, erasure.requested_at)
+        if workspace_id in concerned:
+            waiting += _erase_in(person, erasure, counts)
+        else:
+            _opt_out_in(person)
+    counts["opted_out_in"] = len(homes)
     if waiting:
-        again = AGAIN_S[min(erasure.counts.get("passes", 0), len(AGAIN_S) - 1)]
-        counts["passes"] += 1
-        settle(erasure, due_at=clock.now() + paced_delta(seconds=again), counts=dict(counts))
-        return waiting
-    found, left = take_out_mentions(Spellings(erasure.number), erasure.workspace_id, erasure.requested_at)
-    counts["mentions"] += found
+        _wait(erasure, counts, AGAIN_S, "passes", [f"message {pk}" for pk in waiting])
+        return len(waiting)
+    left = _erase_mentions(erasure, counts)
     if left:
-        settle(erasure, due_at=clock.now() + paced_delta(seconds=AGAIN_S[-1]), counts=dict(counts))
-        return left
-    settle(erasure, number="", counts=dict(counts), done_at=clock.now())
+        _wait(erasure, counts, LOOK_AGAIN_S, "looks", left)
+        return len(left)
+    settle(erasure, number="", counts=dict(counts), waits_for=[], done_at=clock.now())
     return 0
+
+
+def _wait(
+    erasure: Erasure, counts: Counter[str], pauses: tuple[int, ...], times: str, waits_for: list[str]
+) -> None:
+    pause = paced_delta(seconds=pauses[min(counts[times], len(pauses) - 1)])
+    counts[times] += 1
+    now, end = clock.now(), erasure.requested_at + paced_delta(seconds=PATIENCE_S)
+    due_at = min(now + pause, end) if now < end else now + pause
+    settle(erasure, due_at=due_at, counts=dict(counts), waits_for=waits_for[:NAMED])
+
+
+def _erase_mentions(erasure: Erasure, counts: Counter[str]) -> list[str]:
+    """Takes the number out of everybody else's rows; returns those that have to wait, by name."""
+    spellings, workspace_id, until = Spellings(erasure.number), erasure.workspace_id, erasure.requested_at
+    patient = clock.now() < until + paced_delta(seconds=PATIENCE_S)
+    if not patient:
+        for home in _homes(erasure):
+            _stop_others(spellings, home, until)
+    found, left = take_out_mentions(spellings, workspace_id, until, patient=patient)
+    counts["mentions"] += found
+    return left
+
+
+@transaction.atomic
+def _stop_others(spellings: Spellings, workspace_id: UUID, until: datetime) -> None:
+    """Texts to others, with the number in them, that still have not gone out: they never will with a gap."""
+    here = {"workspace_id": workspace_id, "created_at__lte": until, "body__regex": spellings.pattern}
+    for message in Message.objects.filter(due_at__isnull=False, **here).select_for_update(no_key=True):
+        drop(message, Reason.REDACTED, _TAKEN_OUT)
+        Message.objects.filter(pk=message.pk).update(body="")
+    FollowUp.objects.filter(outcome=FollowUp.Outcome.HELD, **here).update(
+        body="",
+        reason=Reason.REDACTED,
+        detail=f"{_TAKEN_OUT} Write another, or reject it.",
+        updated_at=clock.now(),
+    )
 
 
 def set_aside(erasure: Erasure) -> None:
@@ -149,7 +219,7 @@ def set_aside(erasure: Erasure) -> None:
 
 
 def _concerned(erasure: Erasure) -> list[UUID]:
-    """The workspaces that know anything of the number; the one that was named in any case."""
+    """The workspaces that know anything of the number as somebody's; the one that was named in any case."""
     if erasure.workspace_id is not None:
         return [erasure.workspace_id]
     person = _Person(erasure.number, None, erasure.requested_at)
@@ -207,8 +277,8 @@ def _unsettled(attempts: QuerySet[Attempt], now: datetime) -> QuerySet[Attempt]:
 
 
 @transaction.atomic
-def _erase_in(person: _Person, erasure: Erasure, counts: Counter[str]) -> int:
-    """One workspace's part; returns how many texts are on their way."""
+def _erase_in(person: _Person, erasure: Erasure, counts: Counter[str]) -> list[UUID]:
+    """One workspace's part; returns the messages that are on their way."""
     # In the order in which everybody takes them: calls, the recipient, messages, attempts.
     calls = [call.pk for call in person.calls().order_by("pk").select_for_update()]
     lock_recipient(person.home, person.number)
@@ -230,7 +300,15 @@ def _erase_in(person: _Person, erasure: Erasure, counts: Counter[str]) -> int:
     _empty_overrides(person, now)
     _hash_opt_outs(person, calls)
     _forget_answers(person, {str(pk) for pk in (*calls, *follow_ups, *messages)})
-    return len(waiting)
+    _clear_audit_log(person)
+    return sorted(waiting)
+
+
+@transaction.atomic
+def _opt_out_in(person: _Person) -> None:
+    """A workspace that knows nothing of the number is not to text it either."""
+    lock_recipient(person.home, person.number)
+    _hash_opt_outs(person, [])
 
 
 def _have_twilio_forget(attempts: QuerySet[Attempt], erasure: Erasure, now: datetime) -> None:
@@ -328,8 +406,7 @@ def _empty_calls(calls: list[UUID], waiting: set[UUID], person: _Person, now: da
         lease_until=None,
         generation=F("generation") + 1,
     )
-    for row in rows.filter(external_id__regex=person.spellings.pattern):
-        Call.objects.filter(pk=row.pk).update(external_id=hashed(row.workspace_id, row.external_id))
+    hash_external_ids(rows.filter(external_id__regex=person.spellings.pattern))
     # By its number a call of which something is on its way is found again.
     over = rows.exclude(follow_ups__message__in=waiting)
     return over.filter(pk__in=list(over.values_list("pk", flat=True))).update(
@@ -345,15 +422,17 @@ def _empty_overrides(person: _Person, now: datetime) -> None:
 
 
 def _hash_opt_outs(person: _Person, calls: list[UUID]) -> None:
-    """The number must not be texted again, and nobody can read any more which one it was."""
+    """The number must not be texted again, and nobody can read any more which one it was. Where it was opted in
+    after the wish, that counts."""
     name = hashed(person.home, person.number)
     theirs = OptOut.objects.filter(workspace_id=person.home, number=person.number)
-    active = OptOut.objects.filter(workspace_id=person.home, number=name, ended_at=None)
+    known = OptOut.objects.filter(workspace_id=person.home, number=name)
+    active = known.filter(ended_at=None)
     if active.exists():
         theirs.filter(ended_at=None).update(ended_at=clock.now())
     theirs.update(number=name, quote="")
     OptOut.objects.filter(call__in=calls).update(quote="")
-    if not active.exists():
+    if not known.filter(Q(ended_at=None) | Q(ended_at__gt=person.until)).exists():
         OptOut.objects.create(id=new_id(), workspace_id=person.home, number=name, origin=OptOut.Origin.ERASED)
 
 
@@ -369,3 +448,21 @@ def _forget_answers(person: _Person, ids: Iterable[str]) -> None:
             row.status, row.content_type = 410, "application/problem+json"
             row.body = json.dumps({"headers": {}, "body": json.dumps(_GONE)})
             row.save(update_fields=["status", "content_type", "body"])
+
+
+def _clear_audit_log(person: _Person) -> None:
+    """Of a number its entries show only the end (`workspaces.audit.record`): that goes, also where it is another's."""
+    end = masked(person.number)
+    with connection.cursor() as cursor:
+        # The audit log lets nobody else change it.
+        cursor.execute("SELECT set_config('postcall.erasing', 'on', true)")
+        cursor.execute(
+            """
+            UPDATE audit_entry SET object_name = replace(object_name, %(end)s, %(erased)s),
+                   changes = replace(changes::text, %(end)s, %(erased)s)::jsonb
+            WHERE workspace_id = %(home)s AND at <= %(until)s
+              AND (position(%(end)s IN object_name) > 0 OR position(%(end)s IN changes::text) > 0)
+            """,
+            {"end": end, "erased": ERASED, "home": person.home, "until": person.until},
+        )
+        cursor.execute("SELECT set_config('postcall.erasing', '', true)")

@@ -6,14 +6,18 @@ Every text, JSON and byte column of every table is searched, so a column that is
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from psycopg.types.json import Jsonb
 
+from postcall.calls.models import Call
+from postcall.followups.optouts import hashed
 from postcall.keeping.spellings import Spellings
 
 # What operators wrote themselves; a number in it is theirs to change, and `named_in_configuration` says where.
@@ -42,12 +46,17 @@ _UNREADABLE: Final = frozenset(
         "redaction",
     }
 )
+# A message by whose words it is being told whether it was sent. That ends by itself (`messages.track.LONGEST`).
+_SOUGHT: Final = """EXISTS (SELECT FROM attempt WHERE attempt.message_id = message.id
+                    AND attempt.open AND attempt.status IN ('sending', 'unconfirmed'))"""
 # Rows of which a text may still be made, or by whose words it is told whether one was sent.
 _UNFINISHED: Final = {
     "call": "due_at IS NOT NULL",
     "follow_up": "outcome IN ('pending', 'held')",
-    "message": "due_at IS NOT NULL OR status IN ('sending', 'unconfirmed')",
+    "message": f"message.due_at IS NOT NULL OR {_SOUGHT}",
 }
+# What is left alone however long it takes.
+_UNTOUCHABLE: Final = {"message": _SOUGHT}
 # Columns that say when a row was made, the surest first.
 _MOMENTS: Final = ("received_at", "created_at", "started_at", "at")
 _TEXT: Final = ("text", "character varying", "jsonb", "json", "bytea", "ARRAY")
@@ -99,44 +108,68 @@ def named_in_configuration(spellings: Spellings) -> list[str]:
     return found
 
 
-def take_out_mentions(spellings: Spellings, workspace_id: UUID | None, until: datetime) -> tuple[int, int]:
+def take_out_mentions(
+    spellings: Spellings, workspace_id: UUID | None, until: datetime, *, patient: bool
+) -> tuple[int, list[str]]:
     """Puts ERASED in the number's place in one workspace's rows, or in all rows; returns in how many values, and
-    how many were left because a text to somebody else may still be made of them.
+    which rows were left because a text to somebody else may still be made of them (`patient`), or because only by
+    their words it can be told whether one was sent.
 
     Rows that were made after `until` are left alone, where they say when that was. Each column is a transaction of
-    its own: nobody waits long for a row.
+    its own: nobody waits long for a row. Calls are known again by their external ids, so those become their hash.
     """
+    unfinished = _UNFINISHED if patient else _UNTOUCHABLE
     ours, moments = _tables_with_workspace(), _moments()
-    found = left = 0
+    found, left = _hash_external_ids(spellings, workspace_id, until, patient), set[str]()
     for column in (column for column, table in _columns() if table not in CONFIGURATION | _UNREADABLE):
         if workspace_id is not None and column.table not in ours:
+            continue
+        if (column.table, column.name) == ("call", "external_id"):
             continue
         where: dict[str, Any] = {}
         if workspace_id is not None:
             where["workspace_id = %s"] = workspace_id
         if moment := moments.get(column.table):
             where[f"{moment} <= %s"] = until
-        left += _count_unfinished(column, spellings, where)
-        found += _take_out(column, spellings, where)
-    return found, left
+        left.update(_unfinished(column, spellings, where, unfinished))
+        found += _take_out(column, spellings, where, unfinished)
+    return found, sorted(left)
 
 
-def _count_unfinished(column: Column, spellings: Spellings, where: dict[str, Any]) -> int:
-    unfinished = _UNFINISHED.get(column.table)
-    if unfinished is None:
-        return 0
-    conditions = " AND ".join([*where, f"({unfinished})", f"{column.as_text} ~ %s"])
+def _hash_external_ids(spellings: Spellings, workspace_id: UUID | None, until: datetime, patient: bool) -> int:
+    calls = Call.objects.filter(external_id__regex=spellings.pattern, received_at__lte=until)
+    if workspace_id is not None:
+        calls = calls.filter(workspace_id=workspace_id)
+    if patient:
+        calls = calls.filter(due_at=None)
+    return hash_external_ids(calls)
+
+
+def hash_external_ids(calls: QuerySet[Call]) -> int:
+    """Of each of these calls: a report of it that comes again is known by that (`calls.receive`)."""
+    known = list(calls.values_list("pk", "workspace_id", "external_id"))
+    for pk, workspace_id, external_id in known:
+        Call.objects.filter(pk=pk).update(external_id=hashed(workspace_id, external_id))
+    return len(known)
+
+
+def _unfinished(
+    column: Column, spellings: Spellings, where: dict[str, Any], unfinished: Mapping[str, str]
+) -> list[str]:
+    if column.table not in unfinished:
+        return []
+    conditions = " AND ".join([*where, f"({unfinished[column.table]})", f"{column.as_text} ~ %s"])
     with connection.cursor() as cursor:
         cursor.execute(
-            f'SELECT count(*) FROM "{column.table}" WHERE {conditions}',  # noqa: S608  # our own names
+            f'SELECT id FROM "{column.table}" WHERE {conditions}',  # noqa: S608  # our own names
             [*where.values(), spellings.pattern],
         )
-        return int(cursor.fetchone()[0])
+        return [f"{column.table} {pk}" for (pk,) in cursor.fetchall()]
 
 
 @transaction.atomic
-def _take_out(column: Column, spellings: Spellings, where: dict[str, Any]) -> int:
-    finished = [f"NOT ({_UNFINISHED[column.table]})"] if column.table in _UNFINISHED else []
+def _take_out(column: Column, spellings: Spellings, where: dict[str, Any], unfinished: Mapping[str, str]) -> int:
+    finished = [f"NOT ({unfinished[column.table]})"] if column.table in unfinished else []
     conditions = " AND ".join([*where, *finished, f"{column.as_text} ~ %s"])
     values = [*where.values(), spellings.pattern]
     with connection.cursor() as cursor:

@@ -18,13 +18,14 @@ class Erasure(Due):
     """One person's wish to be forgotten. Due: until nothing of theirs is on its way any more.
 
     `workspace` None: in all of them. Until it is done `number` (E.164) says whose data is still to be taken out;
-    then it is empty. `counts` says how much was.
+    then it is empty. `counts` says how much was, `waits_for` names the rows that it waits for ("message <id>").
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, null=True, related_name="+")
     number = EncryptedField(blank=True)
     counts = models.JSONField(default=dict)
+    waits_for = models.JSONField(default=list)
     requested_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
 

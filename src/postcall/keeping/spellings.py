@@ -16,7 +16,22 @@ ERASED: Final = "[redacted]"
 # eight digits alone may be anybody's order.
 TELLING_DIGITS: Final = 9
 
-_BETWEEN: Final = r"[\s().\-/\u00a0\u2010-\u2013]{0,3}"
+# As plain characters, and as JSON escapes them.
+_BETWEEN: Final = r"(?:[\s().\-/\u00a0\u2010-\u2013]|\\[nrt]|\\u00[aA]0|\\u201[0-3]){0,3}"
+_PLUS: Final = r"(?:\+|%2[bB]|\\u002[bB])"
+# No letter or digit before it, unless that is a line's end as JSON escapes it.
+_START: Final = r"(?:(?<![0-9A-Za-z])|(?<=\\[bfnrt]))"
+
+# Of all numbers there are the shortest has, with its country code, so many digits.
+_FEWEST_DIGITS: Final = 7
+_ANY_NUMBER: Final = re.compile(
+    rf"(?:{_PLUS}|{_START})[()]?\d(?:{_BETWEEN}{_BETWEEN}\d){{{_FEWEST_DIGITS - 1},}}(?![0-9A-Za-z])"
+)
+
+
+def may_hold_number(text: str) -> bool:
+    """Whether the spelling of some number may stand in `text`; False is sure."""
+    return _ANY_NUMBER.search(text) is not None
 
 
 @dataclass(frozen=True)
@@ -33,11 +48,12 @@ class Spellings:
         parsed = phonenumbers.parse(self.number)
         national = phonenumbers.national_significant_number(parsed)
         code = _BETWEEN.join(str(parsed.country_code))
-        prefix = rf"(?:(?:(?:\+|00|%2[bB]){_BETWEEN})?{code}{_BETWEEN})"
+        bare = rf"(?:(?:00{_BETWEEN})?{code}{_BETWEEN})"
         if len(national) >= TELLING_DIGITS:
-            prefix += "?"
+            bare += "?"
+        prefix = rf"(?:{_PLUS}{_BETWEEN}{code}{_BETWEEN}|{_START}{bare})"
         digits = _BETWEEN.join(national)
-        return rf"(?<![0-9A-Za-z]){prefix}(?:\(?0\)?{_BETWEEN})?\(?{digits}(?![0-9A-Za-z])"
+        return rf"{prefix}(?:\(?0\)?{_BETWEEN})?\(?{digits}(?![0-9A-Za-z])"
 
     @cached_property
     def _python(self) -> re.Pattern[str]:

@@ -10,6 +10,7 @@ from django.db import transaction
 from postcall.followups import policy
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.optouts import lock_recipient
+from postcall.keeping.spellings import ERASED
 from postcall.messages.claim import drop, facts_about, put_off
 from postcall.messages.models import DeliveryEvent, Message
 from postcall.messages.status import note
@@ -48,6 +49,8 @@ def resend(message: Message, reason: str, by: str) -> Message:
         raise NotPossible("It is not known yet whether this text was sent: Twilio is being asked.")
     if not fresh.body:
         raise NotPossible("The words of this text were forgotten, as the workspace's retention says.")
+    if ERASED in fresh.body:
+        raise NotPossible("A number was taken out of this text, because its owner asked to be forgotten.")
     now = clock.now()
     until = _first_allowed(fresh)
     workspace = fresh.follow_up.workspace
