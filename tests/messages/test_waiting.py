@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from postcall.followups.models import FollowUp
 from postcall.ids import new_id
 from postcall.messages.accounts import resume
-from postcall.messages.claim import claim, look_again
+from postcall.messages.claim import HOLD_S, claim, hold, look_again
 from postcall.messages.models import Attempt, Message
 from postcall.messages.operator import cancel
+from postcall.pace import paced_delta
+from postcall.work import clock
 from postcall.work.leases import LostLease, renew, take
 
 from .clinic import LEASE, Clinic
@@ -170,3 +173,44 @@ def test_it_does_not_renew_what_is_taken_meanwhile(sandbox: Any) -> None:
     assert running.join() is None
     mine.refresh_from_db()
     assert mine.lease_until == until
+
+
+@pytest.mark.parametrize(("held_min", "wait_min"), [(0, 1), (1, 1), (3, 3), (8, 8), (40, 15)])
+def test_it_looks_ever_more_seldom_at_what_is_held(clinic: Clinic, held_min: int, wait_min: int) -> None:
+    message = clinic.message(valid_until=timezone.now() + timedelta(days=1))
+    (held,) = take(Message, 1, LEASE)
+    hold(held, "sender_paused", "It is paused.")
+    FollowUp.objects.update(updated_at=F("updated_at") - paced_delta(minutes=held_min))
+    hold(held, "sender_paused", "It is paused.")
+    message.refresh_from_db()
+    assert message.due_at is not None
+    assert message.due_at - clock.now() == pytest.approx(paced_delta(minutes=wait_min), abs=timedelta(seconds=1))
+
+
+def test_it_looks_once_more_at_what_is_held_before_it_expires(clinic: Clinic) -> None:
+    valid_until = timezone.now() + paced_delta(minutes=20)
+    message = clinic.message(valid_until=valid_until)
+    (held,) = take(Message, 1, LEASE)
+    hold(held, "budget_exceeded", "It is used up.")
+    FollowUp.objects.update(updated_at=F("updated_at") - paced_delta(minutes=40))
+    Message.objects.update(valid_until=valid_until - paced_delta(minutes=10))
+    held.refresh_from_db()
+    hold(held, "budget_exceeded", "It is used up.")
+    message.refresh_from_db()
+    assert message.due_at == message.valid_until - timedelta(seconds=HOLD_S)
+
+
+def test_it_counts_what_a_workspace_sent_only_under_its_lock(clinic: Clinic) -> None:
+    clinic.workspace.max_messages_per_day = 5
+    clinic.workspace.save()
+    clinic.message()
+    counted: list[bool] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "left_today" in sql:
+            counted.append(params["counted"])
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        clinic.send()
+    assert counted == [False, True]

@@ -38,8 +38,9 @@ LEASE_MARGIN_S: Final = paced(30.0)
 LEASE: Final = timedelta(seconds=FENCE_S + HTTP_DEADLINE_S + LEASE_MARGIN_S)
 # How long a text waits while an identical one to the same number is on its way or being found out about.
 TWIN_WAIT_S: Final = paced(5.0)
-# How often a text that waits for somebody is looked at again.
+# How soon a text that waits for somebody is looked at again; later as seldom as it has waited, up to the longest.
 HOLD_S: Final = paced(60.0)
+LONGEST_HOLD_S: Final = paced(900.0)
 
 _OPTED_OUT: Final = {
     OptOut.Origin.STOP: "its owner texted STOP",
@@ -63,7 +64,7 @@ def claim(message: Message) -> Attempt | None:
     now = _look(held)
     if now.workspace.max_messages_per_day is not None:
         _lock_budget(held.workspace_id)
-        now = _look(held)
+        now = _look(held, counted=True)
     if now.restored and _comes_first(held, now.account_id):
         return None
     if _let_go(held, now):
@@ -125,8 +126,11 @@ _RULES: Final = (
 )
 
 
-def _look(message: Message) -> _Now:
-    """Everything that decides about a locked message, in one statement written out: it runs for every text."""
+def _look(message: Message, *, counted: bool = False) -> _Now:
+    """Everything that decides about a locked message, in one statement written out: it runs for every text.
+
+    The workspace's texts are only counted where `counted`: what others claim meanwhile would make it untrue.
+    """
     rules = ", ".join(f"w.{name}" for name in _RULES)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -154,6 +158,7 @@ def _look(message: Message) -> _Now:
                 "number": message.to,
                 "names": names_of(message.workspace_id, message.to),
                 "besides": message.pk,
+                "counted": counted,
             },
         )
         row = cursor.fetchone()
@@ -170,7 +175,7 @@ def _lock_budget(workspace_id: UUID) -> None:
 
 
 # The database's time, how the number opted out, and what left or may have left within a day. The workspace's
-# texts are counted only as far as its budget goes, and not at all without one.
+# texts are counted only as far as its budget goes, and not at all without one or where nobody asks.
 _FACTS: Final = """
     clock_timestamp(),
     (SELECT origin FROM opt_out
@@ -183,7 +188,7 @@ _FACTS: Final = """
     (SELECT count(*) FROM (
         SELECT FROM message
         WHERE workspace_id = w.id AND id <> %(besides)s AND sent_at > clock_timestamp() - interval '1 day'
-        LIMIT coalesce(w.max_messages_per_day, 0)) AS left_today)
+        LIMIT CASE WHEN %(counted)s THEN coalesce(w.max_messages_per_day, 0) ELSE 0 END) AS left_today)
 """
 
 
@@ -197,6 +202,7 @@ def facts_about(workspace_id: UUID, number: str, *, besides: UUID | None = None)
                 "number": number,
                 "names": names_of(workspace_id, number),
                 "besides": besides or _NOBODY,
+                "counted": True,
             },
         )
         now, *told = cursor.fetchone()
@@ -278,18 +284,24 @@ def drop(message: Message, reason: str, detail: str, origin: str = DeliveryEvent
 def hold(message: Message, reason: str, detail: str) -> None:
     """A locked message waits for somebody to mend what stops it, or until its time is over.
 
-    It is looked at again every HOLD_S besides: what stopped it may have been mended while this was being written,
-    and whoever mended it did not see this message held.
+    It is looked at again besides, soon and then ever more seldom: what stopped it may have been mended while this
+    was being written, and whoever mended it did not see this message held.
     """
+    now = clock.now()
     held = FollowUp.objects.filter(pk=message.follow_up_id).exclude(outcome=FollowUp.Outcome.HELD, reason=reason)
-    news = held.update(outcome=FollowUp.Outcome.HELD, reason=reason, detail=detail, updated_at=clock.now())
-    put_off(
-        message,
-        min(message.valid_until, clock.now() + timedelta(seconds=HOLD_S)),
-        status=Message.Status.QUEUED,
-    )
+    news = held.update(outcome=FollowUp.Outcome.HELD, reason=reason, detail=detail, updated_at=now)
+    since = now if news else FollowUp.objects.values_list("updated_at", flat=True).get(pk=message.follow_up_id)
+    put_off(message, _next_look(message.valid_until, now, since), status=Message.Status.QUEUED)
     if news:
         note(message, Message.Status.QUEUED, DeliveryEvent.Origin.POSTCALL, detail=f"{reason}: {detail}")
+
+
+def _next_look(valid_until: datetime, now: datetime, since: datetime) -> datetime:
+    """When a text that is held since `since` is looked at again; for the last time shortly before it expires."""
+    first = timedelta(seconds=HOLD_S)
+    wait = min(max(now - since, first), timedelta(seconds=LONGEST_HOLD_S))
+    last = valid_until - first
+    return min(now + wait, last if last > now else valid_until)
 
 
 def _release(message: Message) -> None:
