@@ -166,7 +166,28 @@ def test_it_shadows_before_any_account_is_set_up(clinic: Clinic) -> None:
 def test_it_holds_what_has_no_account_to_leave_by(clinic: Clinic) -> None:
     clinic.messaging.sender = None
     clinic.attach("Booked.")
-    assert (decided(clinic).outcome, only(clinic).reason) == ("held", "messaging_not_configured")
+    row = decided(clinic)
+    assert (row.outcome, row.reason) == ("held", "messaging_not_configured")
+    assert (draft(clinic).sender, draft(clinic).body, row.body) == (None, "Booked.", "Booked.")
+
+
+def test_it_hands_over_what_the_budget_holds(clinic: Clinic) -> None:
+    clinic.workspace.max_messages_per_day = clinic.messaging.sent_by_workspace = 3
+    clinic.workspace.save()
+    clinic.attach("Booked.", send_within_s=600)
+    row = decided(clinic)
+    assert (row.outcome, row.reason) == ("held", "budget_exceeded")
+    assert row.decided_at is not None
+    assert draft(clinic).valid_until == row.decided_at + timedelta(seconds=600)
+
+
+@pytest.mark.parametrize("mode", ["shadow", "approve", "off"])
+def test_it_hands_over_nothing_that_the_budget_stops_in_another_mode(clinic: Clinic, mode: str) -> None:
+    clinic.workspace.max_messages_per_day = 0
+    clinic.workspace.save()
+    clinic.attach("Booked.", mode=mode)
+    decided(clinic)
+    assert clinic.messaging.drafts == []
 
 
 def test_it_makes_no_follow_up_twice(clinic: Clinic) -> None:

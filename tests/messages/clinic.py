@@ -40,18 +40,29 @@ class Clinic:
         self.agent = Agent.objects.create(workspace=self.workspace, name="Front desk")
         self.action = Action.objects.create(workspace=self.workspace, name="Confirmation")
         self.revision = Revision.objects.create(action=self.action, number=1, message=BODY, always=True)
-        self.attachment = Attachment.objects.create(
-            workspace=self.workspace, agent=self.agent, action=self.action, mode=Attachment.Mode.LIVE
+        self.attachment = self._attached(self.agent)
+
+    def agent_with(self, **sender: str) -> Agent:
+        """An agent of the workspace whose texts come from a sender of its own."""
+        agent, made = Agent.objects.get_or_create(workspace=self.workspace, name="Own sender", **sender)
+        if made:
+            self._attached(agent)
+        return agent
+
+    def _attached(self, agent: Agent) -> Attachment:
+        return Attachment.objects.create(
+            workspace=self.workspace, agent=agent, action=self.action, mode=Attachment.Mode.LIVE
         )
 
-    def message(self, body: str = BODY, to: str = ANN, **fields: Any) -> Message:
+    def message(self, body: str = BODY, to: str = ANN, agent: Agent | None = None, **fields: Any) -> Message:
         """A text that is due now, of a call of its own."""
         now = timezone.now()
+        agent = agent or self.agent
         call = Call.objects.create(
             workspace=self.workspace,
             source_kind="api",
             external_id=f"c-{Call.objects.count()}",
-            agent=self.agent,
+            agent=agent,
             received_at=now,
         )
         follow_up = FollowUp.objects.create(
@@ -59,7 +70,7 @@ class Clinic:
             call=call,
             action=self.action,
             revision=self.revision,
-            attachment=self.attachment,
+            attachment=agent.attachments.get(),
             outcome=FollowUp.Outcome.MESSAGE,
             created_at=now,
         )
@@ -69,7 +80,6 @@ class Clinic:
                 "follow_up": follow_up,
                 "to": to,
                 "from_number": "+15005550006",
-                "sends_as_account": True,
                 "body": body,
                 "encoding": "GSM-7",
                 "segments": 1,

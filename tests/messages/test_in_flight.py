@@ -194,7 +194,7 @@ def test_an_action_archived_while_its_text_is_in_flight_sends_nothing_anew(desk:
     assert (Message.objects.get().status, FollowUp.objects.get().reason) == ("canceled", "attachment_off")
 
 
-def test_an_agents_new_sender_is_for_later_calls(desk: Desk) -> None:
+def test_an_agents_new_sender_is_for_all_that_has_not_left(desk: Desk) -> None:
     desk.set_sender("+14155550110")
     desk.deliver()
     desk.process()
@@ -203,10 +203,10 @@ def test_an_agents_new_sender_is_for_later_calls(desk: Desk) -> None:
     desk.deliver("c-2")
     desk.process()
     desk.clinic.send()
-    assert [message.from_number for message in desk.clinic.sandbox.messages] == ["+14155550110", "+14155550120"]
+    assert [message.from_number for message in desk.clinic.sandbox.messages] == ["+14155550120", "+14155550120"]
 
 
-def test_an_agents_new_sender_leaves_the_next_attempt_as_it_was_decided(desk: Desk) -> None:
+def test_an_agents_new_sender_is_for_the_next_attempt(desk: Desk) -> None:
     desk.set_sender("+14155550110")
     desk.deliver()
     desk.process()
@@ -215,7 +215,8 @@ def test_an_agents_new_sender_leaves_the_next_attempt_as_it_was_decided(desk: De
     desk.set_sender("+14155550120")
     desk.clinic.track(CHECKS)
     desk.clinic.send()
-    assert [message.from_number for message in desk.clinic.sandbox.messages] == ["+14155550110"]
+    assert [message.from_number for message in desk.clinic.sandbox.messages] == ["+14155550120"]
+    assert Message.objects.get().from_number == "+14155550120"
 
 
 # Exchanging the account

@@ -144,7 +144,7 @@ def test_a_text_that_goes_in_between_breaks_the_row(clinic: Clinic, code: int) -
 def test_what_another_sender_sends_says_nothing_of_this_one(clinic: Clinic) -> None:
     refused(clinic, 21606)
     refused(clinic, 21606)
-    goes(clinic, from_number=AGENTS, sends_as_account=False)
+    goes(clinic, agent=clinic.agent_with(from_number=AGENTS))
     refused(clinic, 21606)
     assert paused(clinic) == [(GOOD, 21606)]
 
@@ -152,13 +152,13 @@ def test_what_another_sender_sends_says_nothing_of_this_one(clinic: Clinic) -> N
 def test_what_another_sender_sends_shows_that_the_account_is_well(clinic: Clinic) -> None:
     refused(clinic, 20003)
     refused(clinic, 20003)
-    goes(clinic, from_number=AGENTS, sends_as_account=False)
+    goes(clinic, agent=clinic.agent_with(from_number=AGENTS))
     refused(clinic, 20003)
     assert paused(clinic) == []
 
 
 def test_an_agents_own_bad_number_pauses_alone(clinic: Clinic) -> None:
-    own = [clinic.message(f"Text {n}", from_number=BAD, sends_as_account=False) for n in range(3)]
+    own = [clinic.message(f"Text {n}", agent=clinic.agent_with(from_number=BAD)) for n in range(3)]
     clinic.send()
     assert paused(clinic) == [(BAD, 21606)]
     clinic.message(to=BEN)
@@ -172,7 +172,7 @@ def test_an_agents_own_bad_number_pauses_alone(clinic: Clinic) -> None:
 
 def test_a_messaging_service_pauses_alone(clinic: Clinic) -> None:
     for _ in range(3):
-        refused(clinic, 21703, messaging_service_sid=SERVICE, from_number="", sends_as_account=False)
+        refused(clinic, 21703, agent=clinic.agent_with(messaging_service_sid=SERVICE))
     assert paused(clinic) == [(SERVICE, 21703)]
     goes(clinic)
 
@@ -355,8 +355,8 @@ def test_recheck_sends_nothing_whose_time_is_over(clinic: Clinic) -> None:
 
 
 def test_recheck_says_what_is_still_amiss_with_a_sender_and_lets_the_others_go(clinic: Clinic) -> None:
-    three_times(clinic, 21606, from_number=BAD, sends_as_account=False)
-    three_times(clinic, 21606, from_number=AGENTS, sends_as_account=False)
+    three_times(clinic, 21606, agent=clinic.agent_with(from_number=BAD))
+    three_times(clinic, 21606, agent=clinic.agent_with(from_number=AGENTS))
     clinic.retries_come_due()
     clinic.send()
     found = rechecked(clinic)
@@ -390,8 +390,8 @@ def test_recheck_says_that_twilio_cannot_be_reached(clinic: Clinic, monkeypatch:
 
 
 def test_recheck_finds_messaging_services(clinic: Clinic) -> None:
-    three_times(clinic, 21703, messaging_service_sid=SERVICE, from_number="", sends_as_account=False)
-    three_times(clinic, 21705, messaging_service_sid="MG" + "z" * 32, from_number="", sends_as_account=False)
+    three_times(clinic, 21703, agent=clinic.agent_with(messaging_service_sid=SERVICE))
+    three_times(clinic, 21705, agent=clinic.agent_with(messaging_service_sid="MG" + "z" * 32))
     found = rechecked(clinic)
     assert told(found) == [("", True), (GOOD, True), (SERVICE, True), ("MG" + "z" * 32, False)]
 

@@ -15,13 +15,16 @@ from postcall.calls.receive import receive
 from postcall.followups.models import FollowUp, OptOut
 from postcall.followups.optouts import opt_out
 from postcall.followups.process import process
-from postcall.followups.review import expire_held
+from postcall.followups.review import NotPossible, approve, expire_held, expires_at
 from postcall.judge.verdicts import Case, Judgement
+from postcall.messages.accounts import use_sandbox
 from postcall.messages.claim import look_again
 from postcall.messages.handing import TwilioMessaging
 from postcall.messages.models import Attempt, Message, RefusedSender, SendingAccount
+from postcall.messages.operator import cancel
 from postcall.sources.ended_call import EndedCall
 from postcall.work.leases import take
+from postcall.workspaces.audit import Actor
 
 from .clinic import BODY, LEASE, Clinic
 
@@ -132,6 +135,94 @@ def test_it_looks_at_the_kind_of_number_twice(clinic: Clinic, to: str, reason: s
     claimed.refresh_from_db()
     assert (claimed.status, claimed.follow_up.reason) == ("canceled", reason)
     assert not clinic.sandbox.messages
+
+
+# What is held when it is decided about goes by itself, like what is held in the claim.
+
+
+def used_up(clinic: Clinic) -> None:
+    rules(clinic, max_messages_per_day=1)
+
+
+def more_budget(clinic: Clinic) -> None:
+    rules(clinic, max_messages_per_day=2)
+    look_again(clinic.workspace.pk)
+
+
+def unconnected(_: Clinic) -> None:
+    SendingAccount.objects.all().delete()
+
+
+def connected(clinic: Clinic) -> None:
+    use_sandbox(clinic.workspace)
+
+
+HELD = [(used_up, more_budget, "budget_exceeded"), (unconnected, connected, "messaging_not_configured")]
+
+
+@pytest.mark.parametrize("claimed", [False, True])
+@pytest.mark.parametrize(("stop", "mend", "reason"), HELD)
+def test_what_is_held_at_its_decision_goes_by_itself(
+    clinic: Clinic, stop: Callable[[Clinic], None], mend: Callable[[Clinic], None], reason: str, claimed: bool
+) -> None:
+    one_sent(clinic)
+    stop(clinic)
+    row = called(clinic)
+    assert (row.outcome, row.reason) == ("held", reason)
+    if claimed:
+        clinic.send()
+    mend(clinic)
+    clinic.send()
+    row.refresh_from_db()
+    assert (row.outcome, row.reason, row.message.status) == ("message", "", "accepted")
+    assert clinic.sandbox.creates[UTC_NUMBER, BODY] == 1
+
+
+@pytest.mark.parametrize(("stop", "mend", "reason"), HELD)
+def test_what_is_held_at_its_decision_is_valid_from_when_it_may_go(
+    clinic: Clinic, stop: Callable[[Clinic], None], mend: Callable[[Clinic], None], reason: str
+) -> None:
+    one_sent(clinic)
+    stop(clinic)
+    row = called(clinic)
+    assert row.decided_at is not None
+    assert (expires_at(row), row.reason) == (row.decided_at + timedelta(days=1), reason)
+    Message.objects.update(created_at=timezone.now() - timedelta(hours=5))
+    mend(clinic)
+    clinic.send()
+    message = row.message
+    message.refresh_from_db()
+    assert message.sent_at is not None
+    assert timedelta(minutes=59) < message.valid_until - message.sent_at <= timedelta(hours=1)
+
+
+@pytest.mark.parametrize(("stop", "mend", "reason"), HELD)
+def test_what_is_held_at_its_decision_can_be_canceled_and_needs_no_approval(
+    clinic: Clinic, stop: Callable[[Clinic], None], mend: Callable[[Clinic], None], reason: str
+) -> None:
+    one_sent(clinic)
+    stop(clinic)
+    row = called(clinic)
+    with pytest.raises(NotPossible, match="goes by itself, unless its message is canceled"):
+        approve(row, TwilioMessaging(), Actor("user", "u-1", "dana@northgate.example"))
+    assert row.reason == reason
+    cancel(row.message, "dana@northgate.example")
+    mend(clinic)
+    clinic.retries_come_due()
+    clinic.send()
+    row.refresh_from_db()
+    assert (row.outcome, row.reason, clinic.sandbox.messages[1:]) == ("skipped", "rejected", [])
+
+
+def test_what_was_held_for_want_of_an_account_comes_from_its_agents_own_number(clinic: Clinic) -> None:
+    clinic.agent.from_number = "+15005550016"
+    clinic.agent.save()
+    unconnected(clinic)
+    row = called(clinic)
+    connected(clinic)
+    clinic.send()
+    assert [message.from_number for message in clinic.sandbox.messages] == ["+15005550016"]
+    assert Message.objects.get(follow_up=row).from_number == "+15005550016"
 
 
 # The window.

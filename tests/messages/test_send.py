@@ -181,7 +181,7 @@ def test_it_gives_a_reason_only_where_it_is_true(
 
 @pytest.mark.parametrize("status", [403, 404, 407])
 def test_it_waits_while_something_on_the_way_to_twilio_refuses_its_texts(clinic: Clinic, status: int) -> None:
-    message = clinic.message(sends_as_account=False)
+    message = clinic.message()
     attempt = claim(taken())
     assert attempt is not None
     record(attempt, Refused(status, status, "<html>"))
@@ -216,7 +216,7 @@ def test_it_sends_by_the_account_that_was_connected_while_the_old_one_refused(cl
 
 def test_it_lets_a_messaging_service_pick_its_number_anew(clinic: Clinic) -> None:
     service = "MG" + "1" * 32
-    message = clinic.message(from_number="+15550001111", messaging_service_sid=service, sends_as_account=False)
+    message = clinic.message(from_number="+15550001111", agent=clinic.agent_with(messaging_service_sid=service))
     clinic.send()
     given = clinic.sandbox.messages[0].parameters
     assert (given.get("From"), given["MessagingServiceSid"]) == (None, service)

@@ -19,8 +19,6 @@ from postcall.workspaces.models import Workspace
 Policy = Callable[[], "Go | Wait | Refused"]
 
 MESSAGE, SKIPPED, HELD = FollowUp.Outcome.MESSAGE, FollowUp.Outcome.SKIPPED, FollowUp.Outcome.HELD
-# Refusals that an operator can mend: those wait for it instead of being over.
-_MENDABLE = frozenset({Reason.BUDGET_EXCEEDED, Reason.MESSAGING_NOT_CONFIGURED})
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,8 @@ class Objection:
 
 @dataclass(frozen=True)
 class Decision:
-    """`draft` is there exactly when the outcome is `message`."""
+    """`draft` is there when the outcome is `message`, and when it is held for something that passes or is mended
+    without another decision: then the claim lets the text go."""
 
     outcome: FollowUp.Outcome
     reason: Reason | None = None
@@ -76,7 +75,9 @@ def _decide(matter: Matter, policy: Policy, sender: Callable[[], Sender | None])
     if isinstance(verdict, Refused):
         reason = Reason(verdict.reason)
         if matter.snapshot.mode == "live" or reason in FINAL:
-            return Decision(HELD if reason in _MENDABLE else SKIPPED, reason, verdict.detail)
+            if reason != Reason.BUDGET_EXCEEDED:
+                return Decision(SKIPPED, reason, verdict.detail)
+            return _kept_ready(matter, reason, verdict.detail, sender())
     if matter.snapshot.mode == "shadow":
         return Decision(SKIPPED, Reason.SHADOW, "In shadow mode this text is written and not sent.")
     if matter.snapshot.mode == "approve":
@@ -88,19 +89,26 @@ def _decide(matter: Matter, policy: Policy, sender: Callable[[], Sender | None])
 def sendable(
     matter: Matter, allowed: Go | Wait, body: str, sender: Sender | None, *, since: datetime | None = None
 ) -> Decision:
-    """The draft, or why there is none although the rules allow it; also what an approval comes to.
+    """The text, or why it does not leave although the rules allow it; also what an approval comes to.
 
     `since` is from when the action's time to send is counted; default: now.
     """
-    if sender is None:
-        detail = "No Twilio account is set up for this workspace."
-        return Decision(HELD, Reason.MESSAGING_NOT_CONFIGURED, detail)
     not_before = allowed.until if isinstance(allowed, Wait) else matter.now
     last = (since or matter.now) + timedelta(seconds=matter.revision.send_within_s)
     if not_before > last:
         return Decision(SKIPPED, Reason.EXPIRED, _too_late(not_before, matter.revision.send_within_s))
+    if sender is None:
+        detail = "No Twilio account is set up for this workspace."
+        return _kept_ready(matter, Reason.MESSAGING_NOT_CONFIGURED, detail, None)
     valid_until = min(not_before + timedelta(seconds=matter.workspace.valid_for_s), last)
     return Decision(MESSAGE, draft=Draft(matter.recipient, sender, body, not_before, valid_until))
+
+
+def _kept_ready(matter: Matter, reason: Reason, detail: str, sender: Sender | None) -> Decision:
+    """Held with its text made. It may not be sent yet, so only the action bounds its waiting: how long a text is
+    valid counts from when it may."""
+    last = matter.now + timedelta(seconds=matter.revision.send_within_s)
+    return Decision(HELD, reason, detail, Draft(matter.recipient, sender, matter.composed.body, matter.now, last))
 
 
 def _too_late(opening: datetime, within_s: int) -> str:

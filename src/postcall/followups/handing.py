@@ -25,12 +25,13 @@ class Sender:
 class Draft:
     """A text that may go out: to whom, from whom, not before when, and until when it still makes sense.
 
+    `sender` None: no Twilio account is set up yet, so who it comes from is found when it is sent.
     `by` is who asked for it: "postcall" by itself, or an "operator", whose word the attachment's switch does not
     take back.
     """
 
     to: str
-    sender: Sender
+    sender: Sender | None
     body: str
     not_before: datetime
     valid_until: datetime
@@ -60,5 +61,6 @@ class Messaging(Protocol):
     def facts_about(self, workspace_id: UUID, number: str) -> SendingFacts: ...
 
     def hand_over(self, follow_up: FollowUp, draft: Draft) -> None:
-        """Makes the follow-up's message, in the caller's transaction."""
+        """Makes the follow-up's message, in the caller's transaction. Where the follow-up is held, the message is
+        too: the claim lets it go once what holds it is gone."""
         ...

@@ -414,7 +414,7 @@ class _Desk:
         row.decided_at = row.updated_at = self.now
         item.draft = decision.draft
         self._decided.append(item)
-        if decision.draft:
+        if decision.outcome == MESSAGE:
             self._count(recipient)
 
     def _count(self, to: str) -> None:
@@ -439,7 +439,7 @@ class _Desk:
         if changed:
             FollowUp.objects.bulk_update(changed, _WRITTEN)
         for item in self._decided:
-            if item.row.outcome == MESSAGE and item.draft:
+            if item.draft:
                 self.messaging.hand_over(item.row, item.draft)
                 self.handed.append(item.row)
         for item in self.items:

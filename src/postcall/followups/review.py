@@ -79,9 +79,10 @@ def approve(follow_up: FollowUp, messaging: Messaging, by: Actor, body: str | No
     sender = messaging.sender_for(workspace, snapshot.agent.onto(agent), row.call)
     matter = Matter(snapshot, row.revision, row.recipient, None, Composed(text), None, workspace, now)
     decision = sendable(matter, allowed, text, sender, since=_counted_from(row))
-    if decision.draft is None:
+    if decision.outcome != MESSAGE:
         assert decision.reason is not None
         raise NotPossible(decision.reason.value, decision.detail)
+    assert decision.draft is not None
     _note_review(row, FollowUp.Review.APPROVED if text == visible(row.body) else FollowUp.Review.EDITED, by, now)
     row.outcome, row.reason, row.detail, row.body = MESSAGE, "", "", text
     row.save(update_fields=["outcome", "reason", "detail", "body", *_REVIEW])
@@ -180,8 +181,14 @@ def _decided_already(row: FollowUp) -> NotPossible:
         return NotPossible("already_reviewed", f"{did}, so there is nothing left to decide.")
     if row.reason == Reason.EXPIRED:
         return NotPossible(Reason.EXPIRED.value, "It expired before anybody decided.")
+    if row.outcome == FollowUp.Outcome.HELD and row.reason == Reason.SET_ASIDE:
+        return NotPossible("not_held", "Its text is made already: send its message again, or leave it as it is.")
     if row.outcome == FollowUp.Outcome.HELD:
-        return NotPossible("not_held", "Its text is made and waits for something else: see its reason.")
+        return NotPossible(
+            "not_held",
+            "Its text is made and waits for what its reason says: then it goes by itself, unless its message is "
+            "canceled.",
+        )
     return NotPossible("not_held", "This follow-up is not held (any more).")
 
 

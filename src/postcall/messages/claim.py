@@ -24,6 +24,7 @@ from postcall.messages.pausing import pause_of
 from postcall.messages.status import note
 from postcall.messages.twilio_client import ahead_s
 from postcall.messages.waiting import WAITING, bring_forward
+from postcall.numbers import e164
 from postcall.pace import paced
 from postcall.work import clock
 from postcall.work.leases import LostLease
@@ -70,7 +71,7 @@ def claim(message: Message) -> Attempt | None:
     if _let_go(held, now):
         return None
     assert now.account_id is not None
-    attempt = _open(held, account_with(now.account_id), now.time)
+    attempt = _open(held, account_with(now.account_id), now)
     if attempt is None:
         put_off(held, now.time + timedelta(seconds=TWIN_WAIT_S * random.uniform(0.8, 1.2)))  # noqa: S311  # jitter
         return None
@@ -100,7 +101,8 @@ class _Now:
     """What decides, by the database's time. `held`: the follow-up waits for somebody. `last` is when its action's
     `send_within_s` ends; None: nobody decided about it. `switch` is the mode in which the action is attached to the
     agent by now, perhaps anew; `off` where it is not, or either is gone. `workspace` has its sending rules and
-    nothing else. `account_id` None: there is none. `some_paused`: some sender of the account is."""
+    nothing else. `account_id` None: there is none. `some_paused`: some sender of the account is. `service_sid`,
+    `from_number` and `called` are of `own_sender`."""
 
     time: datetime
     workspace: Workspace
@@ -112,7 +114,18 @@ class _Now:
     timezone: str
     account_id: UUID | None
     some_paused: bool
+    service_sid: str
+    from_number: str
+    called: str
     restored: bool
+
+    @property
+    def sender(self) -> Sender:
+        """Who the text comes from by now."""
+        assert self.account_id is not None
+        return own_sender(self.service_sid, self.from_number, self.called) or sender_of(
+            account_with(self.account_id)
+        )
 
 
 _RULES: Final = (
@@ -141,8 +154,11 @@ def _look(message: Message, *, counted: bool = False) -> _Now:
                    r.urgency, agent.timezone, s.account_id,
                    EXISTS (SELECT FROM refused_sender p
                            WHERE p.workspace_id = w.id AND p.account_id = s.account_id AND p.paused_at IS NOT NULL),
+                   agent.messaging_service_sid, agent.from_number,
+                   CASE WHEN agent.follow_agent_number THEN c.agent_number ELSE '' END,
                    EXISTS (SELECT FROM restoration)
             FROM follow_up f
+            JOIN call c ON c.id = f.call_id
             JOIN workspace w ON w.id = f.workspace_id
             JOIN attachment a ON a.id = f.attachment_id
             JOIN agent ON agent.id = a.agent_id
@@ -245,13 +261,11 @@ def _let_go(message: Message, now: _Now) -> bool:
     if now.account_id is None:
         hold(message, Reason.MESSAGING_NOT_CONFIGURED, "No Twilio account is set up.")
         return True
-    if now.some_paused and (
-        pause := pause_of(message.workspace_id, _sender(message, account_with(now.account_id)))
-    ):
+    if now.some_paused and (pause := pause_of(message.workspace_id, now.sender)):
         hold(message, Reason.SENDER_PAUSED, pause.detail)
         return True
     if now.held:
-        _release(message)
+        _release(message, now)
     if isinstance(decision, policy.Wait):
         _wait(message, decision.until, now)
         return True
@@ -304,8 +318,12 @@ def _next_look(valid_until: datetime, now: datetime, since: datetime) -> datetim
     return min(now + wait, last if last > now else valid_until)
 
 
-def _release(message: Message) -> None:
-    """Nobody has to mend anything for this message any more."""
+def _release(message: Message, now: _Now) -> None:
+    """Nobody has to mend anything for this message any more. Where it could not be sent since it was decided about,
+    its time to be sent begins now."""
+    valid_until = min(message.valid_until, now.time + timedelta(seconds=now.workspace.valid_for_s))
+    if valid_until != message.valid_until:
+        write(message, valid_until=valid_until)
     FollowUp.objects.filter(pk=message.follow_up_id).update(
         outcome=FollowUp.Outcome.MESSAGE, reason="", detail="", updated_at=clock.now()
     )
@@ -351,7 +369,7 @@ def digest(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-def _open(message: Message, account: Account, now: datetime) -> Attempt | None:
+def _open(message: Message, account: Account, now: _Now) -> Attempt | None:
     """The attempt, `sending`, leased to this worker; None while an identical text to the number is on its way."""
     attempt = Attempt(
         id=new_id(),
@@ -364,16 +382,16 @@ def _open(message: Message, account: Account, now: datetime) -> Attempt | None:
         to=message.to,
         body_digest=digest(message.body),
         by=message.next_by,
-        started_at=now,
+        started_at=now.time,
         twilio_ahead_s=ahead_s(account),
-        due_at=now + LEASE,
-        lease_until=now + LEASE,
+        due_at=now.time + LEASE,
+        lease_until=now.time + LEASE,
         generation=1,
         starts=1,
     )
     if not insert_if_free(attempt):
         return None
-    sender = _sender(message, account)
+    sender = now.sender
     write(
         message,
         status=Message.Status.SENDING,
@@ -384,25 +402,28 @@ def _open(message: Message, account: Account, now: datetime) -> Attempt | None:
         sid="",
         error_code=None,
         error_message="",
-        sent_at=now,
+        sent_at=now.time,
         due_at=None,
         lease_until=None,
         starts=0,
         # What this worker remembers of the message is no hold on it any more: the attempt is.
         generation=message.generation + 1,
     )
-    note(attempt, Message.Status.SENDING, DeliveryEvent.Origin.POSTCALL, at=now)
+    note(attempt, Message.Status.SENDING, DeliveryEvent.Origin.POSTCALL, at=now.time)
     return attempt
 
 
-def _sender(message: Message, account: Account) -> Sender:
-    """The message's own sender, or that of the account by which it is sent now."""
-    if message.sends_as_account:
-        return sender_of(account)
-    if message.messaging_service_sid:
-        # Its number is the one that the service picked for an earlier attempt.
-        return Sender(messaging_service_sid=message.messaging_service_sid)
-    return Sender(from_number=message.from_number)
+def own_sender(service_sid: str, from_number: str, called: str) -> Sender | None:
+    """Who an agent's texts come from: its messaging service, its number, or the number `called` where it asks for
+    that; None: the account's sender.
+
+    It is found when a text is sent and not when it is decided about, so that what waits leaves by the sender that
+    somebody has mended meanwhile.
+    """
+    if service_sid:
+        return Sender(messaging_service_sid=service_sid)
+    number = from_number or e164(called)
+    return Sender(from_number=number) if number else None
 
 
 def sender_of(account: Account) -> Sender:

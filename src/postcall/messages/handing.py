@@ -17,7 +17,6 @@ from postcall.messages import claim, segments
 from postcall.messages.accounts import account_of
 from postcall.messages.models import Account, DeliveryEvent, Message
 from postcall.messages.status import note
-from postcall.numbers import e164
 from postcall.pace import paced_delta
 from postcall.work import clock
 from postcall.work.wake import wake
@@ -41,13 +40,9 @@ class TwilioMessaging:
         account = self._account_of(workspace.pk)
         if account is None:
             return None
-        if agent.messaging_service_sid:
-            return Sender(messaging_service_sid=agent.messaging_service_sid)
-        if agent.from_number:
-            return Sender(from_number=agent.from_number)
-        if agent.follow_agent_number and (number := e164(call.agent_number)):
-            return Sender(from_number=number)
-        return claim.sender_of(account)
+        called = call.agent_number if agent.follow_agent_number else ""
+        own = claim.own_sender(agent.messaging_service_sid, agent.from_number, called)
+        return own or claim.sender_of(account)
 
     def facts_about(self, workspace_id: UUID, number: str) -> SendingFacts:
         return claim.facts_about(workspace_id, number)[0]
@@ -56,14 +51,13 @@ class TwilioMessaging:
         now = clock.now()
         due_now = draft.not_before <= now
         counted = segments.count(draft.body)
-        account = self._account_of(follow_up.workspace_id)
+        sender = draft.sender or Sender()
         message = Message(
             workspace_id=follow_up.workspace_id,
             follow_up=follow_up,
             to=draft.to,
-            from_number=draft.sender.from_number,
-            messaging_service_sid=draft.sender.messaging_service_sid,
-            sends_as_account=account is not None and draft.sender == claim.sender_of(account),
+            from_number=sender.from_number,
+            messaging_service_sid=sender.messaging_service_sid,
             body=draft.body,
             encoding=counted.encoding,
             segments=counted.count,

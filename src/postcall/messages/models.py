@@ -89,6 +89,9 @@ class RefusedSender(models.Model):
 class Message(Due):
     """The SMS of a follow-up. Due: it waits to be claimed and sent.
 
+    `from_number` and `messaging_service_sid` are what it was sent by, or was to be when it was decided about: every
+    attempt takes the sender of its own time.
+
     `attempts_made` is the number of the latest attempt (0: none yet); an operator's resend compares and swaps
     on it. `valid_until` bounds sending: past it the follow-up expires.
     """
@@ -111,9 +114,6 @@ class Message(Due):
     to = models.CharField(max_length=20)
     from_number = models.CharField(max_length=20, blank=True)
     messaging_service_sid = models.CharField(max_length=34, blank=True)
-    sends_as_account = models.BooleanField(
-        default=False, help_text="The sender is the account's own: another account brings its own."
-    )
     body = models.TextField()
     encoding = models.CharField(max_length=5)
     segments = models.PositiveSmallIntegerField()
