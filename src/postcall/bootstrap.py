@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain, count
 from typing import Final
 
 import structlog
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from postcall.config import config
@@ -18,6 +22,7 @@ from postcall.workspaces.models import DEFAULT_WORKSPACE, SAMPLE_WORKSPACE, ApiK
 LOCAL_OWNER: Final = "owner@localhost"
 ENVIRONMENT_KEY: Final = "POSTCALL_API_KEY"
 SAMPLE_KEY: Final = "sample calls"
+LOCK_PAUSE_S: Final = 0.2
 
 log = structlog.get_logger(__name__)
 
@@ -28,16 +33,40 @@ def prepare(local_owner_password: str | None = None) -> None:
     `local_owner_password`: with the embedded database, the password of `owner@localhost`, who is made when the
     environment names no owner and nobody else can sign in yet.
     """
-    with connection.cursor() as cursor:
-        # A migration may think for longer between two statements than any other transaction.
-        cursor.execute("SET idle_in_transaction_session_timeout = 0")
-        cursor.execute("SELECT pg_advisory_lock(hashtext('postcall migrations'))")
+    with _only_one():
+        if config().notify:  # a pooler's connection is left as it is
+            # A migration may think for longer between two statements than any other transaction.
+            with connection.cursor() as cursor:
+                cursor.execute("SET idle_in_transaction_session_timeout = 0")
         try:
             call_command("migrate", verbosity=0, interactive=False)
             _settle(local_owner_password)
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(hashtext('postcall migrations'))")
-            cursor.execute("RESET idle_in_transaction_session_timeout")
+            if config().notify:
+                with connection.cursor() as cursor:
+                    cursor.execute("RESET idle_in_transaction_session_timeout")
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """While no other process does the same: by a transaction of a connection of its own, which a pooler that hands
+    connections out a transaction at a time leaves together. Who waits holds none."""
+    own = connection.copy()
+    try:
+        own.set_autocommit(False)
+        while not _locked(own):
+            own.rollback()
+            time.sleep(LOCK_PAUSE_S)
+        yield
+    finally:
+        own.close()
+
+
+def _locked(own: BaseDatabaseWrapper) -> bool:
+    with own.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('postcall migrations'))")
+        return bool(cursor.fetchone()[0])
 
 
 def _settle(local_owner_password: str | None) -> None:

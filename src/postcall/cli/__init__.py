@@ -23,7 +23,9 @@ def main() -> None:
     except OSError as error:
         sys.exit(fail(refused_by_the_system(error)).exit_code)
     except Exception as error:
-        if _database_refused(error):
+        if _is_named(error, "CannotDecrypt"):
+            sys.exit(fail(f"{error}. `postcall check` says which").exit_code)
+        if _is_named(error, "OperationalError", "InterfaceError"):
             said = str(error).strip().splitlines() or [type(error).__name__]
             text = f"the database does not answer: {said[0]}. Check DATABASE_URL; `postcall check` says more"
             sys.exit(fail(text).exit_code)
@@ -35,6 +37,6 @@ def refused_by_the_system(error: OSError) -> str:
     return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
 
 
-def _database_refused(error: Exception) -> bool:
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & {"OperationalError", "InterfaceError"})
+def _is_named(error: Exception, *names: str) -> bool:
+    """By name: importing the classes takes longer than most commands."""
+    return bool({kind.__name__ for kind in type(error).__mro__} & set(names))

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from postcall.cli.environment import prepared
+from postcall.cli.environment import looking
 from postcall.cli.output import note, out, print_json
 from postcall.cli.people import AsJson, workspace_named
 
@@ -26,7 +26,7 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Show who changed what, the newest first: by the API, by the pages and by commands, and who signed in."""
-    with prepared():
+    with looking():
         from postcall.workspaces.audit import found
         from postcall.workspaces.models import AuditEntry
 

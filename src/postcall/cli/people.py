@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from postcall.cli.environment import prepared
+from postcall.cli.environment import looking, prepared
 from postcall.cli.output import fail, note, out, print_json
 from postcall.config import config
 
@@ -289,7 +289,7 @@ def list_keys(
     as_json: AsJson = False,
 ) -> None:
     """List the API keys: never the keys themselves, only how each begins."""
-    with prepared():
+    with looking():
         from postcall.workspaces.models import ApiKey
 
         keys = ApiKey.objects.select_related("workspace").order_by("workspace__name", "created_at")

@@ -38,6 +38,7 @@ from postcall.database.errors import EmbeddedDatabaseError, explained, failure
 from postcall.database.folder import LOCKS, default_data_dir, open_private, prepare_data_dir, write_private
 from postcall.database.processes import command_of, processes_named
 from postcall.database.programs import Programs, programs_for
+from postcall.database.replacing import finish_replacing, is_replacing
 from postcall.database.secret_files import generated_secret, kept_secret
 from postcall.database.sockets import PORT, clear_sockets, remove_socket_folder, socket_folder
 
@@ -156,6 +157,8 @@ class EmbeddedDatabase:
     def _launch(self, unused: locks.HeldLock) -> None:
         """Starts a server, which takes over the lock."""
         try:
+            if is_replacing(self.data_dir):
+                finish_replacing(self.data_dir)
             self._drop_stale_record()
             programs = programs_for(self.cluster, unused.descriptor)
             self._provide_cluster(programs)

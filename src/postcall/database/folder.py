@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pwd
 import re
 import stat
 from pathlib import Path
@@ -42,10 +43,30 @@ def prepare_data_dir(data_dir: Path) -> Path:
 
 
 def prepare_root_home() -> None:
-    """/var/lib/postcall: everybody may pass, root alone may write."""
+    """/var/lib/postcall: everybody may pass, root alone may write.
+
+    Raises EmbeddedDatabaseError where it is, or holds, the data folder of a service with an account of its own.
+    """
     ROOT_HOME.mkdir(parents=True, exist_ok=True)
+    owner = ROOT_HOME.stat().st_uid
+    if owner != 0 and any(_is_data_dir(folder) for folder in (ROOT_HOME, *ROOT_HOME.iterdir())):
+        raise EmbeddedDatabaseError(
+            f"{ROOT_HOME} is the data folder of the account {_name_of(owner)}.",
+            "Run this command as that account and not as root; docs/deploy.md has a line for it.",
+        )
     os.chown(ROOT_HOME, 0, 0)
     ROOT_HOME.chmod(0o755)
+
+
+def _is_data_dir(folder: Path) -> bool:
+    return (folder / LOCKS).is_dir() or (folder / "postgres").is_dir()
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def make_private_folder(folder: Path) -> None:

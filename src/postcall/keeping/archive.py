@@ -148,3 +148,8 @@ class Reader:
 
 def of_text(text: str) -> IO[bytes]:
     return io.BytesIO(text.encode())
+
+
+def keys_in(content: str) -> list[str]:
+    """The keys that a `secret-key` file holds: like POSTCALL_SECRET_KEY, the newest first, commas between them."""
+    return [part.strip() for part in content.split(",") if part.strip()]

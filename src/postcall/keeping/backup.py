@@ -28,9 +28,11 @@ from postcall.keeping.archive import (
     Manifest,
     Writer,
     fingerprint,
+    keys_in,
     of_text,
 )
 from postcall.keeping.files import Refused
+from postcall.keeping.unreadable import FIRST_SECRET, unreadable_columns
 
 _LIBPQ: Final = {"PGCONNECT_TIMEOUT": "10", "PGAPPNAME": "postcall backup", "LC_ALL": "C", "PATH": os.defpath}
 
@@ -44,9 +46,15 @@ def back_up(
 ) -> Manifest:
     """Writes the database at `url`, which is that of `data_dir`, into `target`; `keys` are POSTCALL_SECRET_KEY's.
 
-    The secret key itself is only in the backup where it is a file of the data folder: what the environment gives
-    is kept by whoever keeps the environment. Raises Refused.
+    The secret key itself is only in the backup where it is in a file of the data folder: what the environment gives
+    is kept by whoever keeps the environment. Django is set up on that database. Raises Refused, also where the
+    keys do not open what was encrypted there first.
     """
+    if FIRST_SECRET in unreadable_columns():
+        raise Refused(
+            "POSTCALL_SECRET_KEY does not open what is encrypted in this database, nor would it in a backup: "
+            "set it as the service has it"
+        )
     with psycopg.connect(url, autocommit=True) as connection:
         taken_at = _now(connection)
         migrations = _migrations(connection)
@@ -73,7 +81,7 @@ def _add_members(writer: Writer, data_dir: Path, url: str, keys: tuple[str, ...]
     _add_dump(writer, url)
     for name in SECRETS:
         secret = kept_secret(data_dir / name)
-        if secret is not None and (name != SECRET_KEY or secret in keys):
+        if secret is not None and (name != SECRET_KEY or keys[0] in keys_in(secret)):
             writer.add(name, of_text(secret + "\n"))
     if (data_dir / SANDBOX).exists():
         _add_sandbox(writer, data_dir / SANDBOX)
