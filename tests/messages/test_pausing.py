@@ -182,7 +182,16 @@ def test_a_refusal_that_follows_the_text_and_not_the_sender_fails_the_text(clini
     goes(clinic)
     refused_again(clinic, message, 21606)
     assert (message.status, message.error_code, message.due_at) == ("failed", 21606, None)
+    assert message.follow_up.reason == "number_refused"
     assert paused(clinic) == []
+
+
+def test_a_sender_that_only_one_text_cannot_have_is_not_called_a_missing_account(clinic: Clinic) -> None:
+    message = refused(clinic, 21703)
+    goes(clinic)
+    refused_again(clinic, message, 21703)
+    assert (message.status, message.follow_up.reason) == ("failed", "")
+    assert message.follow_up.detail.startswith("The Messaging Service has no number")
 
 
 def test_other_refusals_pause_nothing(clinic: Clinic) -> None:

@@ -163,8 +163,9 @@ def test_it_says_why_twilio_refused_a_text(clinic: Clinic, to: str, code: int, r
         (400, 30450, ""),
         (400, 39999, ""),
         (400, 30640, "number_refused"),
-        (422, 422, "messaging_not_configured"),
-        (400, None, "messaging_not_configured"),
+        (400, 21608, ""),
+        (422, 422, ""),
+        (400, None, ""),
     ],
 )
 def test_it_gives_a_reason_only_where_it_is_true(

@@ -16,7 +16,7 @@ from postcall.followups.models import FollowUp, Reason
 from postcall.messages import twilio_client
 from postcall.messages.addresses import status_callback
 from postcall.messages.claim import FENCE_S, LEASE_MARGIN_S, claim, hold, put_off
-from postcall.messages.errors import explain, is_http_status, stops_sending
+from postcall.messages.errors import explain, stops_sending
 from postcall.messages.models import Attempt, DeliveryEvent, Message
 from postcall.messages.pausing import Pause, is_the_texts_own, pause_of
 from postcall.messages.status import (
@@ -270,15 +270,13 @@ def _failed(attempt: Attempt, outcome: Refused) -> None:
 def _reason(code: int | None, kind: str) -> str:
     """Why the follow-up sent nothing, of the reasons that everybody knows; empty where none of them is true: then
     the message's error says it."""
-    if code in _REASONS:
-        return _REASONS[code]
-    if code is None or is_http_status(code):
-        return Reason.MESSAGING_NOT_CONFIGURED
-    return _REASONS_BY_KIND.get(kind, "")
+    return _REASONS.get(code, _REASONS_BY_KIND.get(kind, ""))
 
 
 _REASONS: Final[dict[int | None, str]] = {
     21211: Reason.INVALID_RECIPIENT,
+    # Where it fails a text and not its sender: the sender does not reach this number.
+    21606: Reason.NUMBER_REFUSED,
     21612: Reason.NUMBER_REFUSED,
     30004: Reason.NUMBER_REFUSED,
     30005: Reason.NUMBER_REFUSED,
@@ -292,7 +290,6 @@ _REASONS_BY_KIND: Final[dict[str, str]] = {
     "landline": Reason.LANDLINE,
     "opt_out": Reason.OPTED_OUT,
     "country": Reason.COUNTRY_NOT_ALLOWED,
-    "config": Reason.MESSAGING_NOT_CONFIGURED,
 }
 
 
