@@ -15,11 +15,12 @@ from django.db import transaction
 from postcall.calls.models import Call
 from postcall.cli import main
 from postcall.config import config
+from postcall.followups.models import OptOut
 from postcall.keeping.models import Erasure, Redaction, Restoration
 from postcall.messages.models import Attempt, Message
 from postcall.sandbox.running import Sandbox
 from postcall.work import clock
-from postcall.workspaces.models import AuditEntry
+from postcall.workspaces.models import AuditEntry, Workspace
 
 from .clinic import ANN, OURS, Clinic
 
@@ -100,6 +101,35 @@ def test_it_erases(run: Run, clinic: Clinic, sandbox: Sandbox) -> None:
     assert sandbox.message(message.sid).deleted
     assert ANN not in str(list(AuditEntry.objects.values()))
     assert AuditEntry.objects.filter(verb="erase").exists()
+
+
+def test_it_says_in_how_many_workspaces_the_number_is_opted_out(run: Run, clinic: Clinic, sandbox: Sandbox) -> None:
+    Clinic("Southgate Clinic", sandbox)
+    said = run("erase", "+14155550177", "--yes").out
+    assert f"by its hash in {Workspace.objects.count()} workspaces." in said
+    homes = OptOut.objects.filter(origin="erased").values_list("workspace__name", flat=True)
+    assert {"Northgate Clinic", "Southgate Clinic"} <= set(homes)
+    told = json.loads(run("erase", ANN, "--workspace", "Southgate Clinic", "--yes", "--json").out)
+    assert told["opted_out_in"] == 1
+
+
+def test_it_knows_no_word_for_all_workspaces(run: Run, clinic: Clinic, sandbox: Sandbox) -> None:
+    everybody = Clinic("all", sandbox)
+    for tenant in (clinic, everybody):
+        tenant.call()
+    assert run("erase", ANN, "--workspace", "all", "--yes").code == 0
+    assert Call.objects.get(workspace=everybody.workspace).customer_number == ""
+    assert Call.objects.get(workspace=clinic.workspace).customer_number == ANN
+
+
+def test_it_shows_in_a_check_what_an_erasure_waits_for(run: Run, clinic: Clinic, sandbox: Sandbox) -> None:
+    clinic.call()
+    clinic.process()
+    sandbox.fail_next("cut_after")
+    clinic.send()
+    run("erase", ANN, "--yes")
+    findings = {finding["subject"]: finding for finding in json.loads(run("check", "--json").out)}
+    assert f"1 wait for message {Message.objects.get().pk}" in findings["Erasures"]["text"]
 
 
 def test_it_only_looks_on_a_dry_run(run: Run, clinic: Clinic) -> None:
@@ -183,8 +213,14 @@ def test_it_restores_no_file_that_is_not_there(bare: Run, tmp_path: Path, monkey
     for content in (None, b"", b"no backup"):
         if content is not None:
             (tmp_path / "b").write_bytes(content)
-        assert bare("restore", str(tmp_path / "b"), "--yes").code == 1
+        ended = bare("restore", str(tmp_path / "b"), "--yes")
+        assert (ended.code, ended.err.splitlines()[-1][:9]) == (1, "postcall:")
+        assert ("there is no such file" if content is None else "is no backup of Postcall") in ended.err
     assert not (tmp_path / "data").exists()
+
+
+def test_it_shows_its_usage_without_doubled_brackets(bare: Run) -> None:
+    assert "restore [OPTIONS] [FILE]" in bare("restore", "--help").out
 
 
 def test_it_wants_a_backup_or_a_word(run: Run) -> None:

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.test import Client
 
 from postcall.actions.models import Attachment
 from postcall.agents.models import Agent
 from postcall.api.models import IdempotentRequest
 from postcall.calls.models import Call, RawPayload
+from postcall.calls.receive import Receipt, receive
 from postcall.followups import optouts
 from postcall.followups.models import FollowUp, OptOut, Reason
 from postcall.followups.optouts import active_opt_out, hashed, opt_in, opt_out
+from postcall.followups.review import NotPossible as CannotApprove
+from postcall.followups.review import approve
 from postcall.keeping import erase
+from postcall.keeping.mentions import hash_external_ids
 from postcall.keeping.models import Erasure, Redaction
 from postcall.keeping.redact import forget_what_is_due
+from postcall.messages import operator
 from postcall.messages.callbacks import receive_status
+from postcall.messages.handing import TwilioMessaging
 from postcall.messages.models import Attempt, DeliveryEvent, Message, StrayCallback
 from postcall.messages.signatures import UnknownAddress
 from postcall.sandbox.running import Sandbox
+from postcall.sources.ended_call import EndedCall
+from postcall.sources.models import Source
 from postcall.work import clock
 from postcall.workspaces.audit import SYSTEM, Thing, record
 from postcall.workspaces.models import ApiKey, AuditEntry, Membership, User, Workspace
@@ -396,3 +406,325 @@ def test_it_can_still_be_shown(clinic: Clinic, client: Client) -> None:
     client.force_login(person)
     for page in (f"/calls/{call.pk}", "/calls", "/messages", "/review", "/"):
         assert client.get(page, follow=True).status_code == 200, page
+
+
+# The same call reported again
+
+
+def report(clinic: Clinic, source: Source | None, number: str, external_id: str, *, final: bool = True) -> Receipt:
+    given = {
+        "external_id": external_id,
+        "agent": str(clinic.agent.pk),
+        "customer_number": number,
+        "transcript": [{"role": "customer", "text": "This is somebody, my knee hurts."}],
+        "variables": {"collected": {"first_name": "Somebody", "day": "Friday"}},
+        "final": final,
+    }
+    ended = EndedCall.model_validate(given)
+    return receive(clinic.workspace, source, source.kind if source else "api", ended, b"{}")
+
+
+def source_of(clinic: Clinic, door: str) -> Source | None:
+    if door == "api":
+        return None
+    return Source.objects.create(workspace=clinic.workspace, kind=door, name="Front desk")
+
+
+@pytest.mark.parametrize("door", ["api", "generic"])
+@pytest.mark.parametrize("whose", [ANN, BEN])
+@pytest.mark.parametrize("external_id", [f"transfer-{ANN}-7", "(415) 555-0132"])
+def test_it_knows_a_call_again_by_an_id_that_held_the_number(
+    clinic: Clinic, sandbox: Sandbox, door: str, whose: str, external_id: str
+) -> None:
+    source = source_of(clinic, door)
+    Attachment.objects.update(recipient_override="+14155550134")
+    first = report(clinic, source, whose, external_id)
+    clinic.process()
+    clinic.send()
+    sandbox.push(sandbox.messages[0].sid, "delivered")
+    clinic.everything_is_due()
+    clinic.track()
+    forget()
+    again = report(clinic, source, whose, external_id)
+    clinic.process()
+    clinic.send()
+    assert (again.status, again.call.pk) == ("duplicate", first.call.pk)
+    assert (Call.objects.count(), len(sandbox.messages)) == (1, 1)
+    assert number_in(everything_stored()) == []
+
+
+def test_it_tells_calls_apart_whose_ids_held_the_number(clinic: Clinic) -> None:
+    for name in ("a", "b"):
+        clinic.call(BEN, "Ben", external_id=f"{name} {ANN}")
+    Call.objects.update(due_at=None)
+    forget()
+    assert report(clinic, None, BEN, f"c {ANN}").status == "accepted"
+    assert report(clinic, None, BEN, f"b {ANN}").status == "duplicate"
+
+
+def test_it_enriches_a_call_by_an_id_that_held_the_number(clinic: Clinic) -> None:
+    clinic.call(BEN, "Ben", external_id=f"transfer-{ANN}", final=False)
+    Call.objects.update(due_at=None)
+    forget()
+    enriched = report(clinic, None, BEN, f"transfer-{ANN}")
+    assert enriched.status == "enriched"
+    assert Call.objects.get().final
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_knows_a_call_that_is_reported_again_while_its_id_is_erased(clinic: Clinic) -> None:
+    clinic.call(BEN, "Ben", external_id=f"transfer-{ANN}")
+    receipts: list[Receipt] = []
+
+    def again() -> None:
+        try:
+            receipts.append(report(clinic, None, BEN, f"transfer-{ANN}"))
+        finally:
+            connections.close_all()
+
+    reporting = threading.Thread(target=again)
+    with transaction.atomic():
+        hash_external_ids(Call.objects.all())
+        reporting.start()
+        while not somebody_waits():
+            assert reporting.is_alive()
+            time.sleep(0.01)
+    reporting.join(30)
+    assert [receipt.status for receipt in receipts] == ["duplicate"]
+    assert Call.objects.count() == 1
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
+
+
+# Opted out everywhere
+
+
+def test_it_opts_out_a_number_that_nobody_knows_in_every_workspace(clinic: Clinic, sandbox: Sandbox) -> None:
+    other = Clinic("Southgate Clinic", sandbox)
+    assert forget().counts["opted_out_in"] == 2
+    for tenant in (clinic, other):
+        tenant.call()
+        tenant.process()
+        tenant.send()
+    assert {row.reason for row in FollowUp.objects.all()} == {Reason.OPTED_OUT}
+    assert sandbox.messages == []
+
+
+def test_it_lets_who_comes_back_before_it_is_done_be_texted(clinic: Clinic) -> None:
+    erasure = erase.begin(ANN, None, SYSTEM)
+    erase.work(erasure)
+    assert opt_in(clinic.workspace.pk, ANN, "operator")
+    Erasure.objects.update(number=ANN, due_at=clock.now(), lease_until=None, done_at=None)
+    forget_what_is_due(60)
+    assert active_opt_out(clinic.workspace.pk, ANN) is None
+
+
+# Texts with a gap
+
+
+def test_it_does_not_send_a_text_with_a_gap_again(clinic: Clinic, sandbox: Sandbox) -> None:
+    message = clinic.texted(BEN, "Ben", status="undelivered")
+    Message.objects.update(body="Call (415) 555-0132")
+    forget()
+    message.refresh_from_db()
+    with pytest.raises(operator.NotPossible, match="asked to be forgotten"):
+        operator.resend(message, "asked", by="dana")
+    assert len(sandbox.messages) == 1
+
+
+# What others' texts may hold up, and for how long
+
+
+def held_for_ben(clinic: Clinic) -> FollowUp:
+    """A text with her number in it, for somebody else, about which nobody has decided."""
+    clinic.call(BEN, "Ben")
+    clinic.process()
+    Message.objects.all().delete()
+    FollowUp.objects.update(outcome="held", reason=Reason.AWAITING_APPROVAL, body=f"Call {ANN}")
+    return FollowUp.objects.get()
+
+
+def days_pass(erasure: Erasure, days: int = 3) -> None:
+    back = timedelta(days=days)
+    Erasure.objects.filter(pk=erasure.pk).update(requested_at=erasure.requested_at - back)
+    for rows, moment in ((Message, "created_at"), (FollowUp, "created_at"), (Call, "received_at")):
+        rows.objects.update(**{moment: erasure.requested_at - back - timedelta(hours=1)})
+
+
+def test_it_looks_ever_more_seldom_at_what_others_may_be_sent(clinic: Clinic) -> None:
+    held_for_ben(clinic)
+    erasure = forget()
+    pauses = []
+    for _ in range(4):
+        assert erasure.due_at is not None
+        pauses.append(round((erasure.due_at - clock.now()).total_seconds() / 60))
+        clinic.everything_is_due()
+        forget_what_is_due(60)
+        erasure.refresh_from_db()
+    assert pauses == [5, 30, 120, 360]
+
+
+def test_it_names_what_it_waits_for(clinic: Clinic) -> None:
+    follow_up = held_for_ben(clinic)
+    assert forget().waits_for == [f"follow_up {follow_up.pk}"]
+
+
+def test_it_does_not_wait_for_a_text_that_was_left_to_the_operator(clinic: Clinic, sandbox: Sandbox) -> None:
+    clinic.call(BEN, "Ben")
+    clinic.process()
+    Message.objects.update(body=f"Call {ANN}")
+    FollowUp.objects.update(body=f"Call {ANN}")
+    sandbox.fail_next("cut_after")
+    clinic.send()
+    assert forget().done_at is None
+    Attempt.objects.update(open=False, due_at=None)
+    FollowUp.objects.update(outcome="held")
+    clinic.everything_is_due()
+    forget_what_is_due(60)
+    assert Erasure.objects.get().done_at is not None
+    assert number_in(everything_stored()) == []
+
+
+def test_it_takes_the_number_out_of_a_held_text_in_the_end(clinic: Clinic, sandbox: Sandbox) -> None:
+    follow_up = held_for_ben(clinic)
+    erasure = forget()
+    days_pass(erasure)
+    clinic.everything_is_due()
+    forget_what_is_due(60)
+    follow_up.refresh_from_db()
+    assert Erasure.objects.get().done_at is not None
+    assert (follow_up.outcome, follow_up.reason, follow_up.body) == ("held", Reason.REDACTED, "")
+    assert "asked to be forgotten" in follow_up.detail
+    with pytest.raises(CannotApprove, match="no text"):
+        approve(follow_up, TwilioMessaging(), SYSTEM)
+    assert number_in(everything_stored()) == []
+
+
+def test_it_stops_a_text_that_still_waits_in_the_end(clinic: Clinic, sandbox: Sandbox) -> None:
+    clinic.call(BEN, "Ben")
+    clinic.process()
+    Message.objects.update(body=f"Call {ANN}")
+    erasure = forget()
+    assert erasure.done_at is None
+    days_pass(erasure)
+    clinic.everything_is_due()
+    forget_what_is_due(60)
+    message = Message.objects.get()
+    assert (message.status, message.body, message.due_at) == ("canceled", "", None)
+    assert FollowUp.objects.get().reason == Reason.REDACTED
+    clinic.everything_is_due()
+    clinic.send()
+    assert sandbox.messages == []
+    assert number_in(everything_stored()) == []
+
+
+# The audit log
+
+
+def test_it_leaves_not_even_the_end_of_the_number_in_the_audit_log(clinic: Clinic) -> None:
+    clinic.texted()
+    with transaction.atomic():
+        entry = record(
+            clinic.workspace,
+            SYSTEM,
+            "update",
+            Thing("x", "", ANN),
+            {"recipient_override": [None, ANN], "a": [1, 2]},
+        )
+        other = record(clinic.workspace, SYSTEM, "update", Thing("x", "", BEN))
+    assert entry.object_name == "…0132"
+    forget()
+    for row in (entry, other):
+        row.refresh_from_db()
+    assert (entry.object_name, entry.changes) == (
+        "[redacted]",
+        {"recipient_override": [None, "[redacted]"], "a": [1, 2]},
+    )
+    assert other.object_name == "…0133"
+
+
+def test_it_has_no_number_beside_what_operators_do(clinic: Clinic, client: Client) -> None:
+    message = clinic.texted(status="undelivered")
+    stray = clinic.call(BEN, "Ben", external_id=f"transfer-{ANN}", agent="unknown")
+    _, key = ApiKey.issue(clinic.workspace, "till", ApiKey.Scope.ADMIN)
+    for path, content in (
+        (f"messages/{message.pk}/resend", {"reason": "asked"}),
+        (f"messages/{message.pk}/cancel", {}),
+        (f"calls/{stray.pk}/assign", {"agent_id": str(clinic.agent.pk), "follow_up": False}),
+    ):
+        answer = client.post(
+            f"/api/v1/{path}", content, content_type="application/json", HTTP_AUTHORIZATION=f"Bearer {key}"
+        )
+        assert answer.status_code < 300, answer.content
+    told = list(AuditEntry.objects.values_list("verb", "object_name"))
+    assert sorted(told) == [("assign", ""), ("cancel", ""), ("resend", "")]
+
+
+def test_it_stands_in_the_audit_log_of_every_workspace_at_once(clinic: Clinic, sandbox: Sandbox) -> None:
+    other = Clinic("Southgate Clinic", sandbox)
+    erasure = erase.begin(ANN, None, SYSTEM)
+    entries = AuditEntry.objects.filter(verb="erase", object_id=str(erasure.pk))
+    places = list(entries.values_list("workspace_id", flat=True))
+    assert len(places) == 3
+    assert set(places) == {None, clinic.workspace.pk, other.workspace.pk}
+
+
+def test_it_stands_in_the_audit_log_of_the_one_workspace(clinic: Clinic, sandbox: Sandbox) -> None:
+    Clinic("Southgate Clinic", sandbox)
+    erase.begin(ANN, clinic.workspace, SYSTEM)
+    assert AuditEntry.objects.get(verb="erase").workspace == clinic.workspace
+
+
+# Whose number, and how it is spelt
+
+
+def test_it_refuses_a_number_that_an_agent_is_called_on(clinic: Clinic, sandbox: Sandbox) -> None:
+    Agent.objects.update(follow_agent_number=True)
+    clinic.call(agent_number="+14155550190")
+    with pytest.raises(erase.OwnNumber):
+        erase.begin("+14155550190", None, SYSTEM)
+    assert not AuditEntry.objects.exists()
+    other = Clinic("Southgate Clinic", sandbox)
+    assert erase.begin("+14155550190", other.workspace, SYSTEM)  # there it is somebody's who calls
+
+
+def test_it_refuses_a_number_that_texts_were_sent_from(clinic: Clinic) -> None:
+    clinic.texted()
+    Message.objects.update(from_number="+14155550191")
+    with pytest.raises(erase.OwnNumber):
+        erase.begin("+14155550191", None, SYSTEM)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        rb'{"n":"\u002B14155550132"}',
+        rb'{"n":"tel:\u002b1 415 555 0132"}',
+        rb'{"n":"call\n4155550132"}',
+        rb'{"n":"+1\u00a0415\u2011555\u20110132"}',
+        b"n=tel%3A%2B14155550132",
+        "+1\u00a0415\u2011555\u20110132".encode(),
+        "\u96fb\u8a71415\u2013555\u20130132".encode(),
+        b"\xff\x00415.555.0132 \\ \xfe",
+    ],
+)
+def test_it_takes_the_number_out_of_bytes_however_they_are_escaped(clinic: Clinic, written: bytes) -> None:
+    call = clinic.call(BEN, "Ben")
+    payload = RawPayload.objects.create(
+        received_at=clock.now(), workspace=clinic.workspace, call=call, body=written
+    )
+    forget()
+    kept = bytes(RawPayload.objects.get(pk=payload.pk).body)
+    assert b"[redacted]" in kept
+    assert b"0132" not in kept
+
+
+def test_it_takes_the_number_out_of_a_line_of_its_own(clinic: Clinic) -> None:
+    clinic.call(BEN, "Ben", transcript=[{"role": "customer", "text": "Her number:\n4155550132"}])
+    Call.objects.update(due_at=None)
+    forget()
+    assert Call.objects.get().transcript[0]["text"] == "Her number:\n[redacted]"

@@ -205,7 +205,7 @@ def _stop_others(spellings: Spellings, workspace_id: UUID, until: datetime) -> N
     for message in Message.objects.filter(due_at__isnull=False, **here).select_for_update(no_key=True):
         drop(message, Reason.REDACTED, _TAKEN_OUT)
         Message.objects.filter(pk=message.pk).update(body="")
-    FollowUp.objects.filter(outcome=FollowUp.Outcome.HELD, **here).update(
+    FollowUp.objects.filter(outcome=FollowUp.Outcome.HELD, message=None, **here).update(
         body="",
         reason=Reason.REDACTED,
         detail=f"{_TAKEN_OUT} Write another, or reject it.",
@@ -451,7 +451,7 @@ def _forget_answers(person: _Person, ids: Iterable[str]) -> None:
 
 
 def _clear_audit_log(person: _Person) -> None:
-    """Of a number its entries show only the end (`workspaces.audit.record`): that goes, also where it is another's."""
+    """Of a number its entries show only the end (`workspaces.audit.record`): that goes, also if it is another's."""
     end = masked(person.number)
     with connection.cursor() as cursor:
         # The audit log lets nobody else change it.

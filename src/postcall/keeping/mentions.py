@@ -49,10 +49,13 @@ _UNREADABLE: Final = frozenset(
 # A message by whose words it is being told whether it was sent. That ends by itself (`messages.track.LONGEST`).
 _SOUGHT: Final = """EXISTS (SELECT FROM attempt WHERE attempt.message_id = message.id
                     AND attempt.open AND attempt.status IN ('sending', 'unconfirmed'))"""
+# Of a held follow-up that has a message, nothing but that message is sent.
+_HELD: Final = """outcome = 'held' AND NOT EXISTS
+                 (SELECT FROM message WHERE message.follow_up_id = follow_up.id)"""
 # Rows of which a text may still be made, or by whose words it is told whether one was sent.
 _UNFINISHED: Final = {
     "call": "due_at IS NOT NULL",
-    "follow_up": "outcome IN ('pending', 'held')",
+    "follow_up": f"outcome = 'pending' OR {_HELD}",
     "message": f"message.due_at IS NOT NULL OR {_SOUGHT}",
 }
 # What is left alone however long it takes.
@@ -71,7 +74,14 @@ class Column:
 
     @property
     def as_text(self) -> str:
-        return f"encode(\"{self.name}\", 'escape')" if self.kind == "bytea" else f'"{self.name}"::text'
+        return _bytes_as_text(self.name) if self.kind == "bytea" else f'"{self.name}"::text'
+
+
+def _bytes_as_text(column: str) -> str:
+    """As SQL: what is ASCII stays, every other byte is a space, which parts or separates in a number like what it
+    is a piece of. PostgreSQL doubles backslashes, and refuses to decode what is not UTF-8."""
+    escaped = f"replace(encode(\"{column}\", 'escape'), '\\\\', chr(1))"
+    return f"replace(regexp_replace({escaped}, '\\\\[0-7]{{3}}', ' ', 'g'), chr(1), '\\')"
 
 
 def _columns() -> list[tuple[Column, str]]:
@@ -192,7 +202,7 @@ def _take_out(column: Column, spellings: Spellings, where: dict[str, Any], unfin
 
 def _without(column: Column, value: Any, spellings: Spellings) -> Any:
     if column.kind == "bytea":
-        return spellings.without(bytes(value).decode("latin-1")).encode("latin-1")
+        return spellings.without(bytes(value).decode(errors="surrogateescape")).encode(errors="surrogateescape")
     if column.kind in ("jsonb", "json"):
         return Jsonb(spellings.without(json.loads(value) if isinstance(value, str) else value))
     cleared = spellings.without(value)
