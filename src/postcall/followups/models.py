@@ -107,6 +107,7 @@ class FollowUp(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["workspace", "outcome", "-id"], name="follow_up_outcome"),
             models.Index(fields=["workspace", "reason", "-id"], name="follow_up_reason"),
+            models.Index(fields=["decided_at"], condition=Q(outcome="held"), name="follow_up_held"),
         ]
 
 
