@@ -8,7 +8,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from postcall.database.embedded import EmbeddedDatabase, default_data_dir, prepare_data_dir, running
+from postcall.database.embedded import (
+    EmbeddedDatabase,
+    EmbeddedDatabaseError,
+    default_data_dir,
+    prepare_data_dir,
+    running,
+)
 from postcall.database.processes import command_of
 from postcall.database.programs import SYSTEM_ACCOUNT
 
@@ -128,6 +134,23 @@ def test_it_keeps_roots_data_below_var_lib(tmp_path: Path, monkeypatch: pytest.M
 def test_it_keeps_a_users_data_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert default_data_dir() == tmp_path / ".postcall"
+
+
+@needs_root
+@pytest.mark.parametrize("place", [".", "data"])
+def test_it_leaves_a_services_folder_to_its_account(
+    public_dir: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    home, nobody = public_dir / "home", pwd.getpwnam("nobody")
+    (home / place / "locks").mkdir(parents=True)
+    os.chown(home, nobody.pw_uid, nobody.pw_gid)
+    home.chmod(0o700)
+    monkeypatch.setattr("postcall.database.folder.ROOT_HOME", home)
+    with pytest.raises(
+        EmbeddedDatabaseError, match=r"data folder of the account nobody\. Run this command as that"
+    ):
+        prepare_data_dir(home / "data" / "checkout-0123")
+    assert (home.stat().st_uid, stat.S_IMODE(home.stat().st_mode)) == (nobody.pw_uid, 0o700)
 
 
 def test_it_needs_no_account_of_its_own_for_a_user() -> None:

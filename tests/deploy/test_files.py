@@ -162,6 +162,22 @@ def test_compose_asks_for_no_more_than_the_page_sets() -> None:
     assert asked == set(re.findall(r"^([A-Z_]+)=", PAGE.read_text(), re.M))
 
 
+def test_nginx_writes_no_address_into_a_log() -> None:
+    """A webhook's address holds a token; lines below `emerg` name the address of their request."""
+    servers = re.split(r"^server \{", (ROOT / "deploy/proxy/nginx.conf").read_text(), flags=re.M)[1:]
+    assert len(servers) == 2
+    for server in servers:
+        assert re.findall(r"^\s*access_log (.+);", server, re.M) == ["off"]
+        (errors,) = re.findall(r"^\s*error_log (.+);", server, re.M)
+        assert errors.split()[1] == "emerg"
+
+
+def test_caddy_writes_no_address_into_a_log() -> None:
+    options, _, site = (ROOT / "deploy/proxy/Caddyfile").read_text().partition("postcall.example.org {")
+    assert re.search(r"log \{\s+exclude http\.log\.error\s+\}", options)
+    assert "log" not in re.findall(r"^\s*(\w+)", site, re.M)
+
+
 def test_its_alerts_ask_for_metrics_that_exist() -> None:
     from inspect import getsource
 
