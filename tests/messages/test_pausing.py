@@ -7,18 +7,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
+from postcall.agents.models import Agent
+from postcall.calls.models import Call
 from postcall.followups.models import FollowUp
 from postcall.messages import twilio_client
 from postcall.messages.accounts import use_own, use_sandbox
 from postcall.messages.claim import claim
 from postcall.messages.models import Account, Attempt, Message, RefusedSender, SendingAccount
+from postcall.messages.operator import cancel
 from postcall.messages.pausing import count, pauses
 from postcall.messages.recheck import CannotRecheck, Rechecked, recheck
 from postcall.messages.send import FIRST_SENDER_PAUSE_S, Fence, hand_to_twilio, pause_before_next, record
 from postcall.messages.twilio_client import Refused
 from postcall.work.leases import take
+from postcall.workspaces.models import ApiKey
 
 from .clinic import ANN, BEN, BODY, LEASE, Clinic, events
 from .together import at_once
@@ -335,7 +340,7 @@ def test_recheck_lets_everything_go_that_is_well_again(clinic: Clinic) -> None:
     clinic.retries_come_due()
     clinic.send()
     found = rechecked(clinic)
-    assert (found.well, found.released, told(found)) == (True, 3, [("", True), (GOOD, True)])
+    assert (found.well, found.looked_at, told(found)) == (True, 3, [("", True), (GOOD, True)])
     clinic.send()
     for message in messages:
         message.refresh_from_db()
@@ -374,6 +379,7 @@ def test_recheck_says_what_is_still_amiss_with_a_sender_and_lets_the_others_go(c
     assert amiss.message == f"{BAD} is not a number of this account."
     assert amiss.fix.endswith(".")
     assert paused(clinic) == [(BAD, 21606)]
+    assert found.looked_at == 6
     clinic.send()
     assert [message.from_number for message in clinic.sandbox.messages] == [AGENTS] * 3
     assert paused(clinic) == [(BAD, 21606)]
@@ -394,7 +400,7 @@ def test_recheck_says_that_twilio_cannot_be_reached(clinic: Clinic, monkeypatch:
     three_times(clinic, 20003)
     monkeypatch.setenv("POSTCALL_SANDBOX_URL", "http://127.0.0.1:1")  # nobody listens there
     found = rechecked(clinic)
-    assert (found.well, found.released, paused(clinic)) == (False, 0, [("", 20003)])
+    assert (found.well, found.looked_at, paused(clinic)) == (False, 0, [("", 20003)])
     assert found.findings[0].message.startswith("Twilio could not be asked")
 
 
@@ -412,6 +418,97 @@ def test_recheck_says_that_a_registration_cannot_be_seen(clinic: Clinic) -> None
     assert found.well
     assert "Whether it is registered by now is seen when the next texts go." in found.findings[1].message
     assert paused(clinic) == []
+
+
+def held_for(clinic: Clinic, agent: Agent) -> list[Message]:
+    """Texts of the agent's that wait because its sender is paused."""
+    messages = three_times(clinic, 21606, agent=agent)
+    clinic.retries_come_due()
+    clinic.send()
+    assert FollowUp.objects.filter(outcome="held", reason="sender_paused").count() == 3
+    return messages
+
+
+@pytest.mark.parametrize(
+    "sender", [{"from_number": AGENTS}, {"messaging_service_sid": SERVICE, "from_number": ""}, {"from_number": ""}]
+)
+def test_what_is_held_leaves_by_the_sender_that_its_agent_has_now(clinic: Clinic, sender: dict[str, str]) -> None:
+    agent = clinic.agent_with(from_number=BAD)
+    held_for(clinic, agent)
+    Agent.objects.filter(pk=agent.pk).update(**sender)
+    assert rechecked(clinic).well
+    clinic.send()
+    expected = sender.get("messaging_service_sid") or sender["from_number"] or GOOD
+    sent = [each.parameters.get("MessagingServiceSid") or each.from_number for each in clinic.sandbox.messages]
+    assert sent == [expected] * 3
+    assert not FollowUp.objects.exclude(outcome="message").exists()
+
+
+def test_what_is_held_leaves_by_itself_once_its_agent_has_another_sender(clinic: Clinic) -> None:
+    agent = clinic.agent_with(from_number=BAD)
+    held_for(clinic, agent)
+    Agent.objects.filter(pk=agent.pk).update(from_number=AGENTS)
+    clinic.retries_come_due()
+    clinic.send()
+    assert [message.from_number for message in clinic.sandbox.messages] == [AGENTS] * 3
+
+
+def test_what_is_held_leaves_at_once_when_its_agent_is_given_another_sender(clinic: Clinic) -> None:
+    agent = clinic.agent_with(from_number=BAD)
+    held_for(clinic, agent)
+    _, key = ApiKey.issue(clinic.workspace, "Tests", ApiKey.Scope.ADMIN)
+    answer = Client().put(
+        f"/api/v1/agents/{agent.pk}",
+        {"name": "Own sender", "sender": {"from_number": AGENTS}},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {key}"},
+    )
+    assert answer.status_code == 200
+    clinic.send()
+    assert [message.from_number for message in clinic.sandbox.messages] == [AGENTS] * 3
+
+
+def test_the_pause_of_a_sender_that_nobody_has_any_more_is_forgotten(clinic: Clinic) -> None:
+    agent = clinic.agent_with(from_number=BAD)
+    held_for(clinic, agent)
+    assert paused(clinic) == [(BAD, 21606)]
+    Agent.objects.filter(pk=agent.pk).update(from_number=AGENTS)
+    assert paused(clinic) == []
+    assert told(rechecked(clinic)) == [("", True), (GOOD, True)]
+    assert not RefusedSender.objects.exists()
+
+
+def test_the_pause_of_a_sender_that_another_agent_has_stays(clinic: Clinic) -> None:
+    agent = clinic.agent_with(from_number=BAD)
+    held_for(clinic, agent)
+    Agent.objects.filter(pk=agent.pk).update(from_number=AGENTS)
+    Agent.objects.filter(pk=clinic.agent.pk).update(from_number=BAD)
+    assert paused(clinic) == [(BAD, 21606)]
+    assert told(rechecked(clinic))[2:] == [(BAD, False)]
+
+
+def test_the_pause_of_a_number_that_was_called_stays_while_texts_wait_for_it(clinic: Clinic) -> None:
+    agent = clinic.agent_with(from_number=BAD)
+    messages = held_for(clinic, agent)
+    Call.objects.filter(agent=agent).update(agent_number=BAD)
+    Agent.objects.filter(pk=agent.pk).update(from_number="", follow_agent_number=True)
+    clinic.retries_come_due()
+    clinic.send()
+    assert paused(clinic) == [(BAD, 21606)]
+    for message in messages:
+        message.refresh_from_db()
+        cancel(message)
+    assert paused(clinic) == []
+
+
+def test_the_pause_of_the_sender_of_an_agent_that_is_gone_stays_while_its_texts_wait(clinic: Clinic) -> None:
+    agent = clinic.agent_with(from_number=BAD)
+    held_for(clinic, agent)
+    Agent.objects.filter(pk=agent.pk).update(deleted_at=timezone.now())
+    assert paused(clinic) == [(BAD, 21606)]
+    clinic.retries_come_due()
+    clinic.send()
+    assert (paused(clinic), FollowUp.objects.filter(reason="attachment_off").count()) == ([], 3)
 
 
 def test_recheck_needs_an_account(clinic: Clinic) -> None:

@@ -248,7 +248,10 @@ class RecheckOut(Out):
 
     well: bool
     checks: list[FindingOut]
-    released: int = Field(description="Texts that waited and go on now, those that are still in time.")
+    looked_at: int = Field(
+        description="Texts that were held and are looked at again now. Those whose sender is well go out, if they "
+        "are still in time."
+    )
     paused: list[PauseOut] = Field(description="What is still paused.")
 
 
@@ -274,7 +277,7 @@ def recheck_twilio(request: ApiRequest) -> HttpResponse:
         RecheckOut(
             well=found.well,
             checks=[_finding(each) for each in found.findings],
-            released=found.released,
+            looked_at=found.looked_at,
             paused=[_pause(pause) for pause in pauses(workspace.pk)],
         )
     )

@@ -19,7 +19,10 @@ from postcall.messages.twilio_client import Looked, Unread
 from postcall.numbers import e164
 from postcall.work import clock
 
-_OTHER_SENDER: Final = "Add the number to this account in Twilio's console, or choose another sender."
+_OTHER_SENDER: Final = (
+    "Add the number to this account in Twilio's console, or choose another sender where this one was chosen: under "
+    "Settings, Twilio, or on the agent."
+)
 _SERVICE: Final = "MG"
 
 
@@ -39,10 +42,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Rechecked:
-    """`released` texts are on their way again, those that are still in time."""
+    """`looked_at` texts that were held for want of a sender are looked at again: those whose sender is well go, if
+    they are still in time."""
 
     findings: Sequence[Finding]
-    released: int
+    looked_at: int
 
     @property
     def well(self) -> bool:
@@ -65,14 +69,14 @@ def recheck(workspace_id: UUID, tell: Callable[[Rechecked], None]) -> Rechecked:
         row = SendingAccount.objects.select_for_update(no_key=True).filter(workspace_id=workspace_id).first()
         if row is None or row.account_id != sending.account_id:
             raise CannotRecheck("Another account was chosen meanwhile: check again.")
-        released = _lift(row, findings, began) if findings[0].well else 0
-        found = Rechecked(findings, released)
+        looked_at = _lift(row, findings, began) if findings[0].well else 0
+        found = Rechecked(findings, looked_at)
         tell(found)
     return found
 
 
 def _lift(row: SendingAccount, findings: Sequence[Finding], began: datetime) -> int:
-    """Lets go what is well, of a locked sending account; returns how many texts."""
+    """Lets go what is well, of a locked sending account; returns how many texts are looked at again."""
     row.mended_at = began
     row.save(update_fields=["mended_at", "updated_at"])
     forgive(row.workspace_id, but=tuple(finding.sender for finding in findings if not finding.well))

@@ -124,11 +124,11 @@ def recheck(visit: Visit) -> HttpResponse:
             flashes.error(visit.request, f"{finding.message} {finding.fix}".strip())
     if found.well:
         said = " ".join(finding.message for finding in found.findings)
-        flashes.success(visit.request, f"{said} {_released(found.released)}")
+        flashes.success(visit.request, f"{said} {_looked_at(found.looked_at)}")
     return visit.back(visit.to("sending"))
 
 
-def _released(texts: int) -> str:
+def _looked_at(texts: int) -> str:
     if not texts:
         return "No text was waiting for it."
-    return "1 text goes on." if texts == 1 else f"{texts} texts go on."
+    return f"{texts} held {'text is' if texts == 1 else 'texts are'} looked at again."
