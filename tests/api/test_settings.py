@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from postcall.agents.models import Agent
 from postcall.messages import twilio_client
 from postcall.messages.models import Account, RefusedSender, SendingAccount
 from postcall.sandbox.running import Sandbox
@@ -130,6 +131,8 @@ def standin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
 
 def a_pause(api: Api, sender: str, code: int = 21606) -> None:
     account = SendingAccount.objects.get(workspace=api.workspace).account
+    if sender:
+        Agent.objects.create(workspace=api.workspace, name="Own sender", from_number=sender)
     RefusedSender.objects.create(
         workspace=api.workspace, account=account, sender=sender, code=code, paused_at=timezone.now()
     )
@@ -162,7 +165,8 @@ def test_it_says_what_is_still_amiss(api: Api, standin: Sandbox) -> None:
         "sender": "+15005550007",
         "well": False,
         "message": "+15005550007 is not a number of this account.",
-        "fix": "Add the number to this account in Twilio's console, or choose another sender.",
+        "fix": "Add the number to this account in Twilio's console, or choose another sender where this one was "
+        "chosen: under Settings, Twilio, or on the agent.",
     }
     assert [pause["sender"] for pause in answer.json["paused"]] == ["+15005550007"]
 

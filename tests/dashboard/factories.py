@@ -230,6 +230,8 @@ def _event(message: Message, status: str, seconds: int) -> None:
 def a_pause(workspace: Workspace, code: int, sender: str = "") -> RefusedSender:
     """Twilio has refused the sender, or the whole account, so often that it is left be."""
     account = SendingAccount.objects.get(workspace=workspace).account
+    if sender:
+        Agent.objects.create(workspace=workspace, name="Own sender", from_number=sender)
     return RefusedSender.objects.create(
         workspace=workspace, account=account, sender=sender, code=code, paused_at=timezone.now()
     )

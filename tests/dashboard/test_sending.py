@@ -43,7 +43,7 @@ def test_it_offers_a_recheck_of_what_is_paused(browser_client: Client, workspace
     page = shown(browser_client, workspace, place)
     assert f'action="/w/{workspace.pk}/sending/recheck"' in page
     assert "+1 500 555 0007" in page
-    assert "Choose a sender number of the connected account that can send texts." in page
+    assert "Choose a sender number of the connected account that can send texts: under Settings" in page
 
 
 def test_it_lets_go_what_is_well(browser_client: Client, workspace: Workspace, standin: Sandbox) -> None:

@@ -16,6 +16,7 @@ from postcall.api.audit import record
 from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.routes import Routes
+from postcall.messages.accounts import resume
 from postcall.workspaces.audit import Thing
 from postcall.workspaces.scope import within
 
@@ -75,6 +76,8 @@ def change(request: ApiRequest, agent_id: UUID, content: AgentContent) -> HttpRe
     before = agent_out(_agent(request, agent_id))
     check_version(request, before)
     update_agent(agent, content)
+    # What is held for the sake of its sender leaves by the new one.
+    resume(agent.workspace_id)
     after = agent_out(_agent(request, agent_id))
     record(request, "update", _thing(after), before=before, after=after)
     return versioned(after)

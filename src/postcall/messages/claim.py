@@ -262,6 +262,7 @@ def _let_go(message: Message, now: _Now) -> bool:
         hold(message, Reason.MESSAGING_NOT_CONFIGURED, "No Twilio account is set up.")
         return True
     if now.some_paused and (pause := pause_of(message.workspace_id, now.sender)):
+        _keep_sender(message, now.sender)
         hold(message, Reason.SENDER_PAUSED, pause.detail)
         return True
     if now.held:
@@ -316,6 +317,12 @@ def _next_look(valid_until: datetime, now: datetime, since: datetime) -> datetim
     wait = min(max(now - since, first), timedelta(seconds=LONGEST_HOLD_S))
     last = valid_until - first
     return min(now + wait, last if last > now else valid_until)
+
+
+def _keep_sender(message: Message, sender: Sender) -> None:
+    """Says of a text that cannot leave who it would come from."""
+    if sender != Sender(message.from_number, message.messaging_service_sid):
+        write(message, from_number=sender.from_number, messaging_service_sid=sender.messaging_service_sid)
 
 
 def _release(message: Message, now: _Now) -> None:

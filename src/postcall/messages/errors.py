@@ -98,7 +98,10 @@ _WHOLE_ACCOUNT: Final = frozenset({401, 403, 404, 407, 20003, 20404, 30002})
 _UNEXPLAINED: Final = "Look the message up in Twilio's console; its log may say more."
 _FAULT: Final = "Twilio had a fault while taking the message, so it may or may not have been sent."
 _WAIT: Final = "Nothing to do: Postcall asks Twilio what became of it before anything is sent again."
-_OTHER_SENDER: Final = "Choose a sender number of the connected account that can send texts."
+_OTHER_SENDER: Final = (
+    "Choose a sender number of the connected account that can send texts: under Settings, Twilio, or on the agent "
+    "that has this one."
+)
 _NOT_TWILIO: Final = "Something on the way to Twilio refused the text; the answer is not Twilio's own."
 _ADDRESS: Final = "Check TWILIO_API_URL and the proxy that this machine uses, then save the Twilio settings again."
 _SCHEDULING: Final = "Report this: Postcall holds texts back itself and asks Twilio to schedule none."

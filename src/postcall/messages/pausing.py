@@ -15,11 +15,13 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
+from postcall.agents.models import Agent
 from postcall.followups.handing import Sender
 from postcall.messages.errors import ErrorText, concerns_account, explain, is_told_later, stops_sending
 from postcall.messages.models import Attempt, Message, RefusedSender, SendingAccount
+from postcall.messages.waiting import WAITING
 from postcall.work import clock
 
 log = structlog.get_logger("postcall.messages")
@@ -155,8 +157,34 @@ def sender_of(message: Message) -> str:
 
 
 def pauses(workspace_id: UUID) -> list[Pause]:
-    """What of the account in force is paused; the account as a whole comes first."""
-    return [_pause(row) for row in _paused(workspace_id)]
+    """What of the account in force is paused, and texts would come from; the account as a whole comes first."""
+    return [_pause(row) for row in _paused(workspace_id).filter(_in_use(workspace_id))]
+
+
+def _in_use(workspace_id: UUID) -> Q:
+    """Whether texts come from a refused sender by now: the account's, a living agent's, or that of a text which
+    waits and whose agent has none that is known before the call, or is gone."""
+    sender = OuterRef("sender")
+    agents = Agent.objects.filter(
+        Q(messaging_service_sid=sender) | Q(messaging_service_sid="", from_number=sender),
+        workspace_id=workspace_id,
+        deleted_at=None,
+    )
+    texts = Message.objects.filter(
+        Q(messaging_service_sid=sender) | Q(messaging_service_sid="", from_number=sender),
+        Q(follow_up__attachment__agent__follow_agent_number=True)
+        | Q(follow_up__attachment__agent__deleted_at__isnull=False),
+        workspace_id=workspace_id,
+        status__in=WAITING,
+        due_at__isnull=False,
+    )
+    return (
+        Q(sender="")
+        | Q(sender=F("account__messaging_service_sid"))
+        | Q(account__messaging_service_sid="", sender=F("account__from_number"))
+        | Q(Exists(agents))
+        | Q(Exists(texts))
+    )
 
 
 def pause_of(workspace_id: UUID, sender: Sender) -> Pause | None:
