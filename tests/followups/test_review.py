@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from postcall.calls.models import Call
@@ -278,3 +280,56 @@ def test_it_does_not_judge_again_what_is_being_judged(clinic: Clinic) -> None:
     clinic.receive()
     with pytest.raises(NotPossible, match="just now"):
         rejudge(Call.objects.get())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_does_not_judge_again_what_is_approved_meanwhile() -> None:
+    clinic = Clinic()
+    row = held(clinic)
+    FollowUp.objects.update(reason="condition_unclear")
+    heard: list[str] = []
+
+    def judge_again() -> None:
+        try:
+            rejudge(row.call)
+        except NotPossible as problem:
+            heard.append(problem.code)
+        connections.close_all()
+
+    second = threading.Thread(target=judge_again)
+    with transaction.atomic():
+        approve(row, clinic.messaging, DANA)
+        second.start()
+        wait_for_a_lock()
+    second.join()
+    row.refresh_from_db()
+    assert (heard, row.outcome) == (["nothing_to_judge"], "message")
+
+
+def wait_for_a_lock() -> None:
+    """Until somebody waits for what this transaction has changed."""
+    until = time.monotonic() + 60
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+            if cursor.fetchone()[0]:
+                return
+            assert time.monotonic() < until
+            time.sleep(0.005)
+
+
+def test_it_finds_what_is_held_without_reading_every_follow_up(clinic: Clinic) -> None:
+    asked: list[tuple[str, object]] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "follow_up" in sql:
+            asked.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        expire_held()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # the table is empty
+        cursor.execute(f"EXPLAIN {asked[0][0]}", asked[0][1])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "follow_up_held" in plan

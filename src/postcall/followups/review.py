@@ -128,9 +128,13 @@ def rejudge(call: Call) -> int:
     if locked.forgotten_at:
         raise NotPossible("forgotten", "What was said in this call is forgotten: it is past its retention.")
     now = clock.now()
-    again = FollowUp.objects.filter(
+    # One that somebody approves this instant is waited for, and then looked at as it is: an update would find the
+    # rows as they were before, since whether they have a message stands in another table.
+    unsent = FollowUp.objects.filter(
         call=locked, reason__in=REJUDGEABLE, outcome__in=("held", "skipped"), message__isnull=True
-    ).update(
+    )
+    pks = list(unsent.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+    again = FollowUp.objects.filter(pk__in=pks).update(
         outcome=FollowUp.Outcome.PENDING, reason="", detail="", result="", confidence=None, verdict=None, inputs={},
         body="", decided_at=None, feedback_right=None, updated_at=now,
         review="", reviewed_at=None, reviewer_kind="", reviewer="",
@@ -151,11 +155,9 @@ def expire_held() -> int:
     """
     now = clock.now()
     within = ExpressionWrapper(F("revision__send_within_s") * timedelta(seconds=1), output_field=DurationField())
-    stale = FollowUp.objects.filter(outcome=FollowUp.Outcome.HELD, message__isnull=True).exclude(
-        reason__in=UNDECIDED
-    )
-    ids = list(stale.filter(decided_at__lt=now - within).values_list("pk", flat=True)[:1000])
-    return FollowUp.objects.filter(pk__in=ids, outcome=FollowUp.Outcome.HELD).update(
+    undecided = FollowUp.objects.filter(outcome=FollowUp.Outcome.HELD, review="").exclude(reason__in=UNDECIDED)
+    stale = undecided.filter(message__isnull=True, decided_at__lt=now - within)
+    return undecided.filter(pk__in=list(stale.values_list("pk", flat=True)[:1000])).update(
         outcome=FollowUp.Outcome.SKIPPED,
         reason=Reason.EXPIRED,
         detail="Nobody decided about it while the text still made sense.",
