@@ -3,8 +3,6 @@ that what was put off meanwhile comes due."""
 
 from __future__ import annotations
 
-import time
-
 from .ledger import Verdict
 from .scenario import Run, Scenario
 from .twilio import CUTS
@@ -12,7 +10,7 @@ from .waiting import wait_until
 
 _FAR = ("1 hour", "1 day")
 _OFF = ("1 hour", "-1 hour", "1 day", "-1 day")
-# A process carries on what it read of the database's clock for so long.
+# A process carries on what it read of the database's clock for not quite so long, as the service counts.
 _READ_ANEW_S = 2.5
 _FENCE_S = 12.0
 
@@ -22,7 +20,7 @@ def _jumps(run: Run) -> Verdict:
     server = run.deployment.server
     run.deployment.sandbox.faults = CUTS
     start, far = server.ahead, run.chance.choice(_FAR)
-    with run.burst(spread_s=3 * _READ_ANEW_S).running() as burst:
+    with run.burst(spread_s=2.0).running() as burst:
         for share, jump in zip((0.2, 0.5, 0.8), (far, "0", far), strict=True):
             burst.wait_for(share)
             run.shortly()
@@ -37,7 +35,7 @@ def _apart(run: Run) -> Verdict:
     deployment.sandbox.faults = CUTS
     start = deployment.server.ahead
     deployment.server.set_clock(start, run.chance.choice(_OFF))
-    time.sleep(_READ_ANEW_S)
+    deployment.sleep(_READ_ANEW_S)
     run.struck = 1
     with run.burst(spread_s=1.0).running() as burst:
         burst.wait_for(run.moments(1)[0])
@@ -47,6 +45,7 @@ def _apart(run: Run) -> Verdict:
         deployment.wait_until_ready()
     verdict = run.verdict(burst.ended_at)
     deployment.server.set_clock(start, "2 days")
+    deployment.sleep(_READ_ANEW_S)
     return verdict
 
 

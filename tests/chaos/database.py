@@ -126,12 +126,12 @@ def _polling(run: Run) -> Verdict:
 
 @contextmanager
 def _restarted(run: Run, **environment: str) -> Iterator[None]:
-    """All processes of the deployment with other settings."""
+    """All workers of the deployment with other settings: who is not listening is not notified."""
     deployment = run.deployment
-    before = {program.name: program.environment for program in deployment.programs}
+    before = {program.name: program.environment for program in deployment.workers}
 
     def restart(environments: dict[str, dict[str, str]]) -> None:
-        for program in deployment.programs:
+        for program in deployment.workers:
             program.environment = environments[program.name]
             program.kill()
             program.start()

@@ -15,8 +15,10 @@ from typing import Final
 
 from django.db import DatabaseError, InterfaceError, connection
 
+from postcall.pace import paced
+
 # How long a reading is carried on, in seconds. A database whose clock is set is followed within that.
-READING_LASTS_S: Final = 2.0
+READING_LASTS_S: Final = paced(2.0)
 # Two readings may differ by how long their answers took; by so many seconds the clock is not turned back.
 WITHIN_S: Final = 0.005
 
