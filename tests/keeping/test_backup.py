@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import stat
+import subprocess
+import sys
+import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +20,13 @@ from typing import Any
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
+from database.servers import as_nobody, copy_database, server_processes
 
 from postcall.database.embedded import EmbeddedDatabase, running
+from postcall.database.replacing import DRAFT, STEP, replace_content
 from postcall.keeping.archive import DUMP, MANIFEST, Member, Reader, Writer, fingerprint, of_text
-from postcall.keeping.archive import Manifest as AManifest
 from postcall.keeping.files import Refused, whole
-from postcall.keeping.restore import restore
+from postcall.keeping.restore import _nobody_in, restore
 from postcall.sandbox.running import Sandbox
 from postcall.workspaces.encryption import _fernet_key
 
@@ -64,7 +70,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         )
         agent = first.post("/agents", {"name": "Front desk", "external_ids": [{"source": "api", "id": "desk"}]})
         first.post(f"/agents/{agent['id']}/attachments", {"action_id": action["id"], "inputs": {}})
-        sandbox.faults = {"refuse_429": 1, "retry_after_s": 6}
+        # The text waits for as long as nobody calls it: nothing is written while rows are dumped and compared.
+        sandbox.faults = {"refuse_429": 1, "retry_after_s": 3600}
         first.post("/calls", {"external_id": "c-1", "agent": "desk", "customer_number": ANN,
                               "transcript": [{"role": "customer", "text": "Hello"}]})  # fmt: skip
         wait_until(lambda: sandbox.requests["create", 429], "Twilio refused")
@@ -73,9 +80,15 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         assert made.returncode == 0, made.stderr
         rows = rows_of(url_of(data_dir))
         sandbox.faults = {}
+        call_the_text(url_of(data_dir))
         wait_until(lambda: sandbox.creates[ANN, "Hi there."] == 1, "it was sent")
         first.stop()
         yield Kept(file, rows, sandbox, data_dir)
+
+
+def call_the_text(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE message SET due_at = clock_timestamp() WHERE due_at IS NOT NULL")
 
 
 def url_of(data_dir: Path) -> str:
@@ -100,10 +113,23 @@ def test_it_restores_rows_and_secrets_and_sends_nothing_twice(kept: Kept, tmp_pa
                 assert Fernet(_fernet_key(secret)).decrypt(cipher.encode()) == b"token-of-the-tests"
                 assert connection.execute("SELECT resumed_at FROM restoration").fetchall() == [(None,)]
             assert second.run("restore", "--resume").returncode == 0
+            assert told(url) == ["restore", "resume"]
+            call_the_text(url)
             second.start("worker")
             wait_until(lambda: statuses(url) in (["sent"], ["delivered"]), "it found out that it had been sent")
             second.stop()
     assert kept.sandbox.creates[ANN, "Hi there."] == 1
+
+
+def told(url: str) -> list[str]:
+    with psycopg.connect(url) as connection:
+        verbs = connection.execute("SELECT verb FROM audit_entry WHERE actor_kind = 'cli' ORDER BY id")
+        return [row[0] for row in verbs]
+
+
+def test_it_tells_of_a_backup(kept: Kept) -> None:
+    with running(kept.data_dir) as url:
+        assert "backup" in told(url)
 
 
 def statuses(url: str) -> list[str]:
@@ -135,11 +161,113 @@ def test_it_moves_aside_what_was_there(kept: Kept, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
     (tmp_path / "data" / "precious").write_text("kept")
     with Reader(kept.file) as backup:
-        aside = restore(backup, tmp_path / "data", (), known(kept.file), force=True, resume=True)
+        aside = restore(backup, tmp_path / "data", (), known(kept.file), force=True, resume=True).aside
     assert aside is not None
+    assert aside.parent == tmp_path / "data"
     assert (aside / "precious").read_text() == "kept"
     assert (tmp_path / "data" / "secret-key").exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["data", aside.name])
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.fixture
+def others_folder() -> Iterator[Path]:
+    """The data folder, with something in it, of an ordinary user, who may not write to the folder above."""
+    with tempfile.TemporaryDirectory() as above:
+        data_dir = Path(above) / "data"
+        data_dir.mkdir(mode=0o700)
+        (data_dir / "first").write_text("kept")
+        if os.geteuid() == 0:
+            for path in (data_dir, data_dir / "first"):
+                shutil.chown(path, "nobody")
+        Path(above).chmod(0o555)
+        yield data_dir
+        Path(above).chmod(0o755)
+
+
+def as_its_owner(action: Callable[[], str]) -> str:
+    return as_nobody(action) if os.geteuid() == 0 else action()
+
+
+def test_it_needs_nothing_of_the_folder_above(kept: Kept, others_folder: Path) -> None:
+    """That is root's where a service has an account of its own, and the folder a mount point in a container."""
+
+    def restored() -> str:
+        with Reader(file) as backup:
+            done = restore(backup, others_folder, (), migrations, force=True, resume=False)
+        assert done.aside is not None
+        return " ".join([(done.aside / "first").read_text(), *sorted(os.listdir(others_folder))])
+
+    migrations = known(kept.file)
+    with tempfile.TemporaryDirectory() as public:
+        file = Path(shutil.copy(kept.file, public))
+        Path(public).chmod(0o755)
+        file.chmod(0o644)
+        said = as_its_owner(restored)
+    assert said.startswith("kept before-"), said
+    assert {"postgres", "secret-key", "sign-in-password"} <= set(said.split())
+    assert not {DRAFT, STEP} & set(said.split())
+
+
+def test_it_leaves_all_in_place_where_something_cannot_be_moved(others_folder: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make what its own user cannot move")
+    (others_folder / "second").mkdir(mode=0o755)  # of root: another may not move it
+    (others_folder / DRAFT).mkdir()
+    shutil.chown(others_folder / DRAFT, "nobody")
+    said = as_nobody(lambda: str(replace_content(others_folder, "before-20261123T100000Z")))
+    assert said.startswith("PermissionError")
+    assert sorted(os.listdir(others_folder)) == [DRAFT, "first", "second"]
+
+
+@pytest.mark.parametrize("step", ["aside", "in"])
+def test_a_start_finishes_what_a_kill_cut_short(kept: Kept, tmp_path: Path, step: str) -> None:
+    data_dir, aside = tmp_path / "data", "before-20261123T100000Z"
+    with Reader(kept.file) as backup:
+        restore(backup, data_dir, (), known(kept.file), force=False, resume=False)
+    (data_dir / DRAFT).mkdir(mode=0o700)
+    for name in ("postgres", "database-password", "secret-key"):
+        (data_dir / name).rename(data_dir / DRAFT / name)
+    if step == "aside":
+        (data_dir / "postgres").mkdir()  # of old, and not moved yet
+    (data_dir / STEP).write_text(f"{step} {aside}\n")
+    with running(data_dir) as url:
+        assert rows_of(url) == kept.rows
+    assert (data_dir / aside / "postgres").exists() == (step == "aside")
+    assert not {DRAFT, STEP} & set(os.listdir(data_dir))
+
+
+def test_it_ends_the_server_that_a_killed_restoration_left(kept: Kept, tmp_path: Path) -> None:
+    draft = tmp_path / "data" / DRAFT
+    (tmp_path / "data").mkdir(mode=0o700)
+    left = subprocess.run(
+        [sys.executable, "-c", LEAVES_A_SERVER, str(draft)], capture_output=True, text=True, check=False
+    )
+    assert left.returncode == -signal.SIGKILL, left.stderr
+    servers = server_processes(draft)
+    assert servers
+    with Reader(kept.file) as backup:
+        restore(backup, tmp_path / "data", (), known(kept.file), force=False, resume=False)
+    assert not draft.exists()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in servers)
+
+
+LEAVES_A_SERVER = """
+import os, signal, sys
+from pathlib import Path
+from postcall.database.embedded import EmbeddedDatabase
+EmbeddedDatabase(Path(sys.argv[1])).start()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_it_waits_for_no_other_restoration(kept: Kept, tmp_path: Path) -> None:
+    """Two into a folder that is still to be made: one of them is refused and leaves the other's draft alone."""
+    data_dir = tmp_path / "data"
+    with _nobody_in(data_dir, force=False):
+        (data_dir / DRAFT).mkdir()
+        with Reader(kept.file) as backup, pytest.raises(Refused, match="just restoring"):
+            restore(backup, data_dir, (), known(kept.file), force=True, resume=False)
+        assert (data_dir / DRAFT).exists()
 
 
 def test_it_restores_nothing_where_a_restoration_fails(kept: Kept, tmp_path: Path) -> None:
@@ -203,28 +331,76 @@ def test_it_wants_the_key_by_which_the_database_was_encrypted(kept: Kept, tmp_pa
         )
 
 
+def without_key(kept: Kept, target: Path, *keys: str) -> Path:
+    """The same backup, as if made with these keys, none of them of the data folder's file."""
+    with Reader(kept.file) as source, whole(target, force=False) as to:
+        writer = Writer(to, lambda _: None)
+        with source.open(DUMP) as dump:
+            writer.add(DUMP, dump)
+        made = {"members": writer.members, "keys": [fingerprint(key) for key in keys]}
+        writer.close(source.manifest.model_copy(update=made))
+    return target
+
+
 def test_it_takes_a_key_that_is_only_in_the_environment(kept: Kept, tmp_path: Path) -> None:
     key = "a key of the environment"
-    without = altered(kept, tmp_path / "b", keys=[fingerprint(key)])
-    with Reader(without) as backup:
-        shown = backup.manifest
-        backup.manifest = AManifest(**shown.model_dump() | {"members": {DUMP: shown.members[DUMP]}})
+    with Reader(without_key(kept, tmp_path / "b", key)) as backup:
         with pytest.raises(Refused, match="environment"):
             restore(backup, tmp_path / "data", (), known(kept.file), force=False, resume=False)
-        restore(
-            backup, tmp_path / "data", ("newer key of the tests", key), known(kept.file), force=False, resume=False
-        )
+        given = ("newer key of the tests", key)
+        done = restore(backup, tmp_path / "data", given, known(kept.file), force=False, resume=False)
+    assert done.missing_keys == 0
     assert not (tmp_path / "data" / "secret-key").exists()
 
 
-def test_it_does_not_keep_a_key_of_the_environment(kept: Kept, tmp_path: Path) -> None:
-    file = tmp_path / "b"
-    key = "a key of the environment 0123"
-    deployment = Deployment(kept.data_dir, kept.sandbox.url, POSTCALL_SECRET_KEY=key)
-    assert deployment.run("backup", str(file)).returncode == 0
+def test_it_wants_the_newest_key_and_counts_the_older_ones(kept: Kept, tmp_path: Path) -> None:
+    new, old = "the newer key of the tests", "the older key of the tests"
+    with Reader(without_key(kept, tmp_path / "b", new, old)) as backup:
+        with pytest.raises(Refused, match="is not the key"):
+            restore(backup, tmp_path / "data", (old,), known(kept.file), force=False, resume=False)
+        done = restore(backup, tmp_path / "data", (new,), known(kept.file), force=False, resume=False)
+    assert done.missing_keys == 1
+
+
+NEW = "the-new-key-of-the-tests-0123456789"
+
+
+def test_it_keeps_the_keys_of_a_file_that_holds_two(kept: Kept, tmp_path: Path) -> None:
+    folder, file = tmp_path / "data", tmp_path / "b"
+    copy_database(kept.data_dir, folder)
+    old = (folder / "secret-key").read_text().strip()
+    (folder / "secret-key").write_text(f"{NEW},{old}\n")
+    made = Deployment(folder, kept.sandbox.url).run("backup", str(file))
+    assert made.returncode == 0, made.stderr
+    assert "is not in it" not in made.stderr
     with Reader(file) as backup:
-        assert "secret-key" not in backup.manifest.members
-        assert backup.manifest.keys == [fingerprint(key)]
+        assert backup.text("secret-key") == f"{NEW},{old}"
+        assert backup.manifest.keys == [fingerprint(NEW), fingerprint(old)]
+
+
+def test_it_says_that_a_key_which_replaced_the_files_is_not_in_it(kept: Kept, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    copy_database(kept.data_dir, folder)
+    old = (folder / "secret-key").read_text().strip()
+    with_both = Deployment(folder, kept.sandbox.url, POSTCALL_SECRET_KEY=f"{NEW},{old}")
+    with running(folder):
+        assert with_both.run("rekey").returncode == 0
+        made = with_both.run("backup", str(tmp_path / "b"))
+        assert made.returncode == 0, made.stderr
+        assert "is not in it: keep that as well" in made.stderr
+        with Reader(tmp_path / "b") as backup:
+            assert not backup.has("secret-key")
+        # At a prompt without the service's key the file's opens nothing any more.
+        refused = Deployment(folder, kept.sandbox.url).run("backup", str(tmp_path / "c"))
+        assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
+        assert "does not open what is encrypted" in refused.stderr.splitlines()[-1]
+        assert not (tmp_path / "c").exists()
+        # Nor is another key made where the file is gone.
+        (folder / "secret-key").unlink()
+        asked = Deployment(folder, kept.sandbox.url).run("key", "list")
+        assert (asked.returncode, asked.stderr.count("\n")) == (1, 1)
+        assert "set it as the service has it" in asked.stderr
+        assert not (folder / "secret-key").exists()
 
 
 def write(file: Path, *contents: bytes, force: bool = False, meanwhile: bytes = b"", fail: bool = False) -> None:
