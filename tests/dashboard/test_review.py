@@ -133,4 +133,16 @@ def test_it_offers_no_approval_of_a_text_that_waits_for_its_account(
     a_message(follow_up, Message.Status.QUEUED)
     page = browser_client.get(f"/w/{workspace.pk}/calls/{follow_up.call_id}").content.decode()
     assert "Approve and send" not in page
-    assert "Mend the Twilio settings" in page
+    assert "Do what is said about the pause; then it goes by itself" in page
+
+
+def test_it_says_of_a_text_that_was_dropped_for_want_of_approval_to_send_it_again(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_follow_up(a_call(agent), an_action(agent), outcome="skipped", reason="awaiting_approval")
+    a_message(follow_up, Message.Status.CANCELED)
+    page = browser_client.get(f"/w/{workspace.pk}/calls/{follow_up.call_id}").content.decode()
+    assert "Approve and send" not in page
+    assert "If it is right, send it again: that approves it." in page
+    assert "Send it again</button>" in page

@@ -122,7 +122,8 @@ def test_it_names_the_mend_of_a_pause(clinic: Clinic) -> None:
     details = {each.detail for each in FollowUp.objects.filter(reason="sender_paused")}
     assert details == {
         "Sending is paused. Twilio does not accept the account's credentials. "
-        "Enter the account SID and auth token again under Settings, Twilio."
+        "Enter the account SID and auth token again under Settings, Twilio. "
+        "Recheck lets it go on once it is mended."
     }
     assert FollowUp.objects.get(message=later).outcome == "held"
 

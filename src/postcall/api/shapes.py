@@ -378,7 +378,9 @@ def _follow_up(follow_up: FollowUp) -> dict[str, Any]:
         "outcome": follow_up.outcome,
         "reason": follow_up.reason or None,
         "detail": follow_up.detail or None,
-        "explanation": explain_reason(follow_up.reason) if follow_up.reason else None,
+        "explanation": explain_reason(follow_up.reason, made=hasattr(follow_up, "message"))
+        if follow_up.reason
+        else None,
         "inputs": {
             name: InputOut(value=one.get("value"), from_=one.get("from"), turn=one.get("turn"))
             for name, one in follow_up.inputs.items()

@@ -12,7 +12,7 @@ from postcall.actions.message import PLACEHOLDER
 from postcall.dashboard.transcript import evidence_of
 from postcall.dashboard.words import Numbered, State, asks_every_s, event_state
 from postcall.followups.models import FollowUp, Reason
-from postcall.followups.reasons import IN_WORDS, MEND
+from postcall.followups.reasons import in_words, mend_of
 from postcall.followups.review import expires_at
 from postcall.messages.errors import ErrorText, explain
 from postcall.messages.models import Attempt, DeliveryEvent, Message
@@ -102,17 +102,19 @@ class Card:
         """Why nothing went out (yet) is said apart, unless the verdict or the buttons below say it."""
         if self.follow_up.outcome == FollowUp.Outcome.MESSAGE or not self.follow_up.reason:
             return False
-        return self.follow_up.reason not in (Reason.CONDITION_NOT_MET, Reason.AWAITING_APPROVAL)
+        if self.follow_up.reason == Reason.AWAITING_APPROVAL:
+            return not self.can_decide
+        return self.follow_up.reason != Reason.CONDITION_NOT_MET
 
     @property
     def reason(self) -> str:
-        return IN_WORDS.get(self.follow_up.reason, self.follow_up.reason)
+        return in_words(self.follow_up.reason, made=self.message is not None)
 
     @property
     def mend(self) -> str:
-        """What to do about the reason, if anything; only what is held can still be approved."""
-        mend = MEND.get(self.follow_up.reason, "")
-        if mend == "Nothing to do." or (not self.is_held and "approve" in mend):
+        """What to do about the reason, if anything; only what is held without a message can be approved."""
+        mend = mend_of(self.follow_up.reason, made=self.message is not None)
+        if mend == "Nothing to do." or (not self.can_resend and not self.can_decide and "approve" in mend):
             return ""
         return mend
 

@@ -28,7 +28,7 @@ IN_WORDS: dict[str, str] = {
     Reason.FREQUENCY_CAP: "This number got as many texts in 24 hours as the workspace allows.",
     Reason.BUDGET_EXCEEDED: "The workspace sent as many texts in 24 hours as its budget allows.",
     Reason.COUNTRY_NOT_ALLOWED: "The number is in a country that this workspace does not text to.",
-    Reason.SENDER_PAUSED: "Sending is paused, because Twilio refused the account or its sender.",
+    Reason.SENDER_PAUSED: "Sending is paused, and this text waits.",
     Reason.AWAITING_APPROVAL: "The text is ready and waits for somebody to approve it.",
     Reason.REJECTED: "Somebody looked at the text and decided against it.",
     Reason.EXPIRED: "The text could not leave while it still made sense.",
@@ -59,19 +59,40 @@ MEND: dict[str, str] = {
     Reason.ASKED_NOT_TO_BE_TEXTED: "Read what was said. If the customer does want texts, remove the opt-out.",
     Reason.OUTSIDE_SEND_WINDOW: "Widen the send window, or make the action urgent.",
     Reason.FREQUENCY_CAP: "Raise the cap in the sending settings if it is too tight.",
-    Reason.BUDGET_EXCEEDED: "Raise the budget in the sending settings, then approve the text.",
+    Reason.BUDGET_EXCEEDED: "Raise the budget in the sending settings; it goes by itself once there is room.",
     Reason.COUNTRY_NOT_ALLOWED: "Add the country in the sending settings.",
-    Reason.SENDER_PAUSED: "Mend the Twilio settings, then check them again.",
+    Reason.SENDER_PAUSED: "Do what is said about the pause; then it goes by itself.",
     Reason.AWAITING_APPROVAL: "Approve or reject it.",
     Reason.REJECTED: "Nothing to do.",
     Reason.EXPIRED: "Give the action more time, or widen the send window.",
     Reason.SHADOW: "Switch the attachment to live when its texts look right.",
     Reason.ATTACHMENT_OFF: "Switch it on.",
-    Reason.MESSAGING_NOT_CONFIGURED: "Connect a Twilio account in the settings, then approve the text.",
+    Reason.MESSAGING_NOT_CONFIGURED: "Connect a Twilio account in the settings; then it goes by itself.",
     Reason.SET_ASIDE: "Look at the logs, then have the call judged again.",
+}
+# Where the text was made already: nobody can approve it or judge it again, but it can be sent again.
+_IN_WORDS_OF_A_TEXT: dict[str, str] = {
+    Reason.AWAITING_APPROVAL: "Approval was asked for before this text had left, and nobody had given it.",
+    Reason.SET_ASIDE: "Postcall does nothing more about this text by itself.",
+}
+_MEND_OF_A_TEXT: dict[str, str] = {
+    Reason.AWAITING_APPROVAL: "If it is right, send it again: that approves it.",
+    Reason.SET_ASIDE: "Send it again, or leave it as it is.",
+    Reason.MESSAGE_TOO_LONG: "Shorten the action's message.",
+    Reason.ATTACHMENT_OFF: "Switch it on for later calls; this text can be sent again.",
 }
 
 
-def explain(reason: str) -> str:
-    """What the reason means, and what to do about it."""
-    return f"{IN_WORDS[reason]} {MEND[reason]}"
+def in_words(reason: str, *, made: bool = False) -> str:
+    """What the reason means; `made`: there is a message, which it stopped."""
+    return _IN_WORDS_OF_A_TEXT.get(reason, IN_WORDS[reason]) if made else IN_WORDS[reason]
+
+
+def mend_of(reason: str, *, made: bool = False) -> str:
+    """What to do about the reason; `made`: there is a message, which it stopped."""
+    return _MEND_OF_A_TEXT.get(reason, MEND[reason]) if made else MEND[reason]
+
+
+def explain(reason: str, *, made: bool = False) -> str:
+    """What the reason means, and what to do about it; `made`: there is a message, which it stopped."""
+    return f"{in_words(reason, made=made)} {mend_of(reason, made=made)}"

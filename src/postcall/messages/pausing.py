@@ -54,7 +54,7 @@ class Pause:
     def detail(self) -> str:
         """What is paused, why, and the mend."""
         paused = f"Sending from {self.sender} is paused." if self.sender else "Sending is paused."
-        return f"{paused} {self.error.message} {self.error.fix}"
+        return f"{paused} {self.error.message} {self.error.fix} Recheck lets it go on once it is mended."
 
 
 def name_of(sender: Sender) -> str:
