@@ -26,7 +26,7 @@ PACE = 0.05
 # Seconds, before the pace, at which Twilio's list is read: sooner than in earnest.
 DELAYS = "10,25,35,45"
 SEEDS = (1, 2, 3)
-# Their faults are among those of `twilio-everything`, and `kill-everything` is the harder `kill-up`.
+# What they break is broken by `twilio-everything` and `kill-everything` too.
 ONLY_IN_THE_WHOLE_MATRIX = {
     "twilio-refuses",
     "twilio-fails",
@@ -34,6 +34,7 @@ ONLY_IN_THE_WHOLE_MATRIX = {
     "twilio-hangs",
     "twilio-list-lags",
     "twilio-list-fails",
+    "kill-both",
     "kill-up",
 }
 NAMES = [name for name in SCENARIOS if name not in ONLY_IN_THE_WHOLE_MATRIX]
