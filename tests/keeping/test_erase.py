@@ -462,6 +462,16 @@ def test_it_tells_calls_apart_whose_ids_held_the_number(clinic: Clinic) -> None:
     assert report(clinic, None, BEN, f"b {ANN}").status == "duplicate"
 
 
+def test_it_waits_for_a_call_that_is_not_decided_to_hash_its_id(clinic: Clinic) -> None:
+    call = clinic.call(BEN, "Ben", external_id=f"transfer-{ANN}")
+    assert forget().waits_for == [f"call {call.pk}"]
+    clinic.process()
+    clinic.everything_is_due()
+    forget_what_is_due(60)
+    assert Erasure.objects.get().done_at is not None
+    assert Call.objects.get().external_id.startswith("#")
+
+
 def test_it_enriches_a_call_by_an_id_that_held_the_number(clinic: Clinic) -> None:
     clinic.call(BEN, "Ben", external_id=f"transfer-{ANN}", final=False)
     Call.objects.update(due_at=None)
@@ -580,9 +590,9 @@ def test_it_does_not_wait_for_a_text_that_was_left_to_the_operator(clinic: Clini
     FollowUp.objects.update(body=f"Call {ANN}")
     sandbox.fail_next("cut_after")
     clinic.send()
+    FollowUp.objects.update(outcome="held")
     assert forget().done_at is None
     Attempt.objects.update(open=False, due_at=None)
-    FollowUp.objects.update(outcome="held")
     clinic.everything_is_due()
     forget_what_is_due(60)
     assert Erasure.objects.get().done_at is not None
