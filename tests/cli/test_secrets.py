@@ -7,23 +7,22 @@ from typing import Any
 
 import pytest
 
-from postcall.messages.accounts import use_sandbox
-from postcall.messages.models import Account
-from postcall.workspaces.models import Workspace
-
 from .conftest import Run
 
 
 @pytest.fixture
-def with_another_key(on_database: Run, settings: Any) -> Run:
-    use_sandbox(Workspace.objects.create(name="Northgate Clinic"))
-    Account.objects.update(auth_token="encrypted by the key of before")
+def with_another_key(on_database: Run, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The account that the environment names was stored by the key of before."""
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", "AC" + "1" * 32)
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "token-of-the-tests")
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", "+14155550100")
+    assert on_database("migrate").code == 0
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another-key-of-the-tests-0123456789", []
     return on_database
 
 
 def test_it_says_in_one_line_that_a_secret_cannot_be_read(with_another_key: Run) -> None:
-    ended = with_another_key("erase", "+14155550132", "--yes")
+    ended = with_another_key("migrate")
     assert (ended.code, ended.err.count("\n")) == (1, 1)
     assert ended.err.startswith("postcall: a stored secret cannot be read: put the POSTCALL_SECRET_KEY")
 
