@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
+
+from postcall.followups import optouts
 
 from .conftest import Run
 
@@ -17,6 +20,8 @@ def with_another_key(on_database: Run, settings: Any, monkeypatch: pytest.Monkey
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "token-of-the-tests")
     monkeypatch.setenv("TWILIO_FROM_NUMBER", "+14155550100")
     assert on_database("migrate").code == 0
+    monkeypatch.setattr(optouts, "_key", None)  # another test may have emptied its table
+    optouts.hashed(uuid4(), "+14155550132")
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another-key-of-the-tests-0123456789", []
     return on_database
 

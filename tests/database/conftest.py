@@ -13,10 +13,14 @@ from .servers import Process, Spawn, copy_database, end_everything
 
 # What a process does that uses the database until it is told to end.
 USER = """
+import signal
 import sys
 from pathlib import Path
 from postcall.database.embedded import running
 
+# Whoever runs the tests in the background has these ignored, and so would we.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with running(Path(sys.argv[1])) as url:
     print(url, flush=True)
     sys.stdin.read()

@@ -20,8 +20,9 @@ from typing import Any
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
-from database.servers import as_nobody, copy_database, server_processes
+from database.servers import as_nobody, copy_database, processes_named
 
+from postcall.database.cluster import cluster_name
 from postcall.database.embedded import EmbeddedDatabase, running
 from postcall.database.replacing import DRAFT, STEP, replace_content
 from postcall.keeping.archive import DUMP, MANIFEST, Member, Reader, Writer, fingerprint, of_text
@@ -243,12 +244,12 @@ def test_it_ends_the_server_that_a_killed_restoration_left(kept: Kept, tmp_path:
         [sys.executable, "-c", LEAVES_A_SERVER, str(draft)], capture_output=True, text=True, check=False
     )
     assert left.returncode == -signal.SIGKILL, left.stderr
-    servers = server_processes(draft)
-    assert servers
+    name = cluster_name(EmbeddedDatabase(draft).cluster)
+    assert processes_named(name)
     with Reader(kept.file) as backup:
         restore(backup, tmp_path / "data", (), known(kept.file), force=False, resume=False)
     assert not draft.exists()
-    assert not any(Path(f"/proc/{pid}").exists() for pid in servers)
+    wait_until(lambda: not processes_named(name), "the server had ended")
 
 
 LEAVES_A_SERVER = """
