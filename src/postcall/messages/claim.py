@@ -6,7 +6,7 @@ import hashlib
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -376,9 +376,9 @@ def digest(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-def _open(message: Message, account: Account, now: _Now) -> Attempt | None:
-    """The attempt, `sending`, leased to this worker; None while an identical text to the number is on its way."""
-    attempt = Attempt(
+def next_attempt(message: Message, account: Account, **fields: Any) -> Attempt:
+    """The message's next attempt, not stored yet."""
+    return Attempt(
         id=new_id(),
         workspace_id=message.workspace_id,
         message=message,
@@ -389,6 +389,15 @@ def _open(message: Message, account: Account, now: _Now) -> Attempt | None:
         to=message.to,
         body_digest=digest(message.body),
         by=message.next_by,
+        **fields,
+    )
+
+
+def _open(message: Message, account: Account, now: _Now) -> Attempt | None:
+    """The attempt, `sending`, leased to this worker; None while an identical text to the number is on its way."""
+    attempt = next_attempt(
+        message,
+        account,
         started_at=now.time,
         twilio_ahead_s=ahead_s(account),
         due_at=now.time + LEASE,

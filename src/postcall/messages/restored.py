@@ -12,10 +12,9 @@ from django.db import connection
 
 from postcall.config import config
 from postcall.followups.models import FollowUp, Reason
-from postcall.ids import new_id
 from postcall.messages.accounts import account_with
-from postcall.messages.claim import HOLD_S, TWIN_WAIT_S, digest, put_off
-from postcall.messages.models import Attempt, DeliveryEvent, Message, new_token
+from postcall.messages.claim import HOLD_S, TWIN_WAIT_S, next_attempt, put_off
+from postcall.messages.models import Attempt, DeliveryEvent, Message
 from postcall.messages.status import note
 from postcall.work import clock
 from postcall.work.rows import insert_if_free, write
@@ -92,18 +91,10 @@ def _look_for_it(message: Message, account_id: UUID, restored: _Restored) -> Non
     assert restored.since is not None
     assert restored.until is not None
     now, account, delays = clock.now(), account_with(account_id), config().reconcile_after
-    attempt = Attempt(
-        id=new_id(),
-        workspace_id=message.workspace_id,
-        message=message,
-        number=message.attempts_made + 1,
-        token=new_token(),
-        account=account,
-        account_sid=account.account_sid,
-        to=message.to,
-        body_digest=digest(message.body),
+    attempt = next_attempt(
+        message,
+        account,
         status=Attempt.Status.UNCONFIRMED,
-        by=message.next_by,
         started_at=restored.since,
         checks_done=len(delays) - 1,
         due_at=max(now, restored.until + timedelta(seconds=delays[0])),
