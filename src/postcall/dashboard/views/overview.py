@@ -157,7 +157,7 @@ def _held(visit: Visit, now: datetime) -> Iterator[ToDo]:
             "wait",
             "held",
             f"{_counted(found['count'], 'follow-up')} {wait} for you",
-            f"The oldest came {relative(found['oldest'], now)}. Nothing of it is sent until you decide.",
+            f"The oldest came {relative(found['oldest'], now)}. Each says what it waits for.",
             visit.to("review"),
             "Review",
         )
