@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
 from uuid import UUID
 
 
@@ -12,3 +14,11 @@ def new_id() -> UUID:
     value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
     value = value & ~(0xF << 76) | 7 << 76
     return UUID(int=value & ~(0x3 << 62) | 2 << 62)
+
+
+def first_id(moment: datetime | date) -> UUID:
+    """The smallest id that can have been made at that moment or later: an index finds it, a time has none."""
+    if not isinstance(moment, datetime):
+        moment = datetime.combine(moment, time_of_day(), UTC)
+    milliseconds = int(moment.timestamp() * 1000)
+    return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)

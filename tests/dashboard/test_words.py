@@ -6,14 +6,13 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from postcall.api.answers import first_id
 from postcall.calls.models import Call
 from postcall.dashboard import words
 from postcall.dashboard.cards import filled, origin_of
 from postcall.dashboard.middleware import zone_named
 from postcall.dashboard.templatetags.postcall import ago, phone, price, relative, spell_seconds
 from postcall.followups.models import Reason
-from postcall.ids import new_id
+from postcall.ids import first_id, new_id
 from postcall.messages.models import Attempt, Message
 
 NOW = datetime(2026, 11, 23, 14, 41, tzinfo=UTC)

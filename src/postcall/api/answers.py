@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from postcall.api.keys import ApiRequest
 from postcall.api.models import IdempotentRequest
 from postcall.api.problems import Problem
+from postcall.ids import first_id
 from postcall.shapes import Strict
 from postcall.workspaces.encryption import CannotDecrypt
 from postcall.workspaces.scope import within
@@ -113,14 +114,6 @@ def between(rows: models.QuerySet[Row], start: Moment | None, end: Moment | None
     if end is not None:
         rows = rows.filter(id__lt=first_id(end))
     return rows
-
-
-def first_id(moment: datetime | date) -> UUID:
-    """The smallest id that can have been made at that moment or later: an index finds it, a time has none."""
-    if not isinstance(moment, datetime):
-        moment = datetime.combine(moment, time(), UTC)
-    milliseconds = int(moment.timestamp() * 1000)
-    return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)
 
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])

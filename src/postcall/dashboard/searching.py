@@ -13,11 +13,11 @@ from django.db.models.functions import Cast
 from django.http import QueryDict
 from django.utils import timezone
 
-from postcall.api.answers import first_id
 from postcall.calls.models import Call
 from postcall.dashboard.paging import uuid_or_none
 from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS
 from postcall.followups.models import FollowUp
+from postcall.ids import first_id
 from postcall.shapes import storable
 from postcall.workspaces.models import Workspace
 from postcall.workspaces.scope import within

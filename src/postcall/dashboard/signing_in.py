@@ -60,7 +60,7 @@ class SignInForm(AuthenticationForm):
 
 
 class SignIn(LoginView):
-    template_name = "dashboard/sign_in.html"
+    template_name = "dashboard/people/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
 

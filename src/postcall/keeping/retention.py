@@ -6,16 +6,29 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import OperationalError, connection, transaction
+from pydantic import Field, StrictInt
 
 from postcall.calls.models import Call, RawPayload
 from postcall.followups.models import FollowUp, OptOut
 from postcall.messages.models import Message
+from postcall.shapes import Strict
 from postcall.work.partitions import PARTITIONED, months_of
 from postcall.workspaces.models import Workspace
 
 log = structlog.get_logger("postcall.keeping")
 
 BATCH = 500
+
+
+class RetentionContent(Strict):
+    """For how long a workspace keeps what was said."""
+
+    days: StrictInt | None = Field(ge=1, le=36_500, description="Null: kept for ever.")
+
+
+def set_retention(workspace: Workspace, content: RetentionContent) -> None:
+    workspace.retention_days = content.days
+    workspace.save(update_fields=["retention_days"])
 
 
 def forget(now: datetime) -> int:

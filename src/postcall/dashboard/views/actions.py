@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET
 
 from postcall.actions.message import warnings_about
 from postcall.actions.models import Action, Attachment
-from postcall.api.answers import first_id
 from postcall.dashboard.access import Visit, member
 from postcall.dashboard.attached import mapped
 from postcall.followups.models import FollowUp
+from postcall.ids import first_id
 from postcall.messages.models import Message
 
 _WEEK = timedelta(days=7)
@@ -37,7 +37,7 @@ def every(visit: Visit) -> HttpResponse:
     rows = list(actions.prefetch_related(_ATTACHED).order_by("name"))
     week = _last_week(visit, rows)
     return visit.page(
-        "actions.html", {"rows": [(action, week.get(action.pk, {})) for action in rows]}, place="actions"
+        "actions/list.html", {"rows": [(action, week.get(action.pk, {})) for action in rows]}, place="actions"
     )
 
 
@@ -66,7 +66,7 @@ def one(visit: Visit, action_id: UUID) -> HttpResponse:
     revision = action.revision
     assert revision is not None
     return visit.page(
-        "action.html",
+        "actions/action.html",
         {
             "action": action,
             "revision": revision,

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_GET
 
 from postcall.actions.models import Attachment
 from postcall.agents.models import Agent, ExternalId
-from postcall.api.answers import first_id
 from postcall.calls.models import Call
 from postcall.dashboard.access import Visit, member
 from postcall.dashboard.attached import mapped
+from postcall.ids import first_id
 
 _WEEK: Final = timedelta(days=7)
 _IDS: Final = Prefetch("external_ids", ExternalId.objects.filter(live=True).order_by("pk"), to_attr="known_as")
@@ -42,7 +42,9 @@ def every(visit: Visit) -> HttpResponse:
         .annotate(calls=Count("pk"), last=Max("received_at"))
     )
     week = {row["agent_id"]: row for row in counted}
-    return visit.page("agents.html", {"rows": [(agent, week.get(agent.pk, {})) for agent in rows]}, place="agents")
+    return visit.page(
+        "agents/list.html", {"rows": [(agent, week.get(agent.pk, {})) for agent in rows]}, place="agents"
+    )
 
 
 @require_GET
@@ -53,4 +55,4 @@ def one(visit: Visit, agent_id: UUID) -> HttpResponse:
         mapped(each, each.action.revision.inputs if each.action.revision else [])
         for each in agent.attached  # type: ignore[attr-defined]  # _ATTACHED sets it
     ]
-    return visit.page("agent.html", {"agent": agent, "attachments": attachments}, place="agents")
+    return visit.page("agents/agent.html", {"agent": agent, "attachments": attachments}, place="agents")

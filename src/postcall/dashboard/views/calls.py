@@ -16,15 +16,16 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
 from postcall.agents.models import Agent
-from postcall.api.answers import first_id
 from postcall.calls.models import Call, RawPayload
-from postcall.dashboard import searching, transcript, verbs
+from postcall.dashboard import searching, transcript
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.cards import cards
 from postcall.dashboard.paging import newest_first, query, uuid_or_none
-from postcall.dashboard.verbs import tried
+from postcall.dashboard.verbs import follow_ups as verbs
+from postcall.dashboard.verbs.follow_ups import tried
 from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS, follow_up_state, numbered
 from postcall.followups.models import FollowUp
+from postcall.ids import first_id
 
 PAGE_SIZE: Final = 40
 MOST_NEW: Final = 99
@@ -46,7 +47,7 @@ def log(visit: Visit) -> HttpResponse:
     page = newest_first(request, _with_follow_ups(searching.find_calls(visit.workspace, request.GET)), PAGE_SIZE)
     newest = page.rows[0].pk if page.rows else first_id(timezone.now())
     return visit.page(
-        "calls.html",
+        "calls/log.html",
         {
             "page": page,
             "asking": searching.is_asking(request.GET),
@@ -77,7 +78,7 @@ def live(visit: Visit) -> HttpResponse:
         return HttpResponse(status=204)
     if context["count"] and asked.get("empty"):
         return HttpResponseClientRefresh()
-    return visit.part("calls_live.html", {"live": context, "moved": rows})
+    return visit.part("calls/live.html", {"live": context, "moved": rows})
 
 
 def _live(visit: Visit, newest: UUID, rows: Sequence[Call], seen: str) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def call(visit: Visit, call_id: UUID) -> HttpResponse:
     follow_ups = visit.rows(FollowUp).filter(call=found).select_related("action", "revision", "message", "call")
     ordered = numbered(follow_ups)
     return visit.page(
-        "call.html",
+        "calls/call.html",
         {
             "call": found,
             "cards": cards(ordered),
@@ -155,7 +156,7 @@ def raw(visit: Visit, call_id: UUID) -> HttpResponse:
     payloads = visit.rows(RawPayload).filter(call=found).order_by("received_at")
     deliveries = [(payload.received_at, pretty(bytes(payload.body))) for payload in payloads]
     if visit.request.headers.get("HX-Request"):
-        return visit.part("raw.html", {"deliveries": deliveries})
+        return visit.part("calls/raw.html", {"deliveries": deliveries})
     text = "\n\n".join(body for _, body in deliveries) or "Nothing is kept of this call’s deliveries."
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 

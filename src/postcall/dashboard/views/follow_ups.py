@@ -10,10 +10,10 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
-from postcall.dashboard import verbs
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.cards import cards
-from postcall.dashboard.verbs import REFUSALS, tried
+from postcall.dashboard.verbs import follow_ups as verbs
+from postcall.dashboard.verbs.follow_ups import REFUSALS, tried
 from postcall.dashboard.words import Numbered
 from postcall.followups.models import FollowUp
 from postcall.shapes import storable
@@ -37,7 +37,7 @@ def card(visit: Visit, follow_up_id: UUID) -> HttpResponse:
     # A verdict marks its quotes in the transcript too: the whole page is read again.
     if asked.get("pending") and follow_up.outcome != FollowUp.Outcome.PENDING:
         return HttpResponseClientRefresh()
-    return visit.part("card_moved.html", {"card": shown, "call": follow_up.call})
+    return visit.part("follow_ups/card_moved.html", {"card": shown, "call": follow_up.call})
 
 
 @require_POST
@@ -51,7 +51,7 @@ def approve(visit: Visit, follow_up_id: UUID) -> HttpResponse:
     except REFUSALS as refusal:
         shown = cards([Numbered(1, follow_up)])[0]
         return visit.page(
-            "not_approved.html", {"card": shown, "typed": typed, "refusal": str(refusal)}, place="review"
+            "follow_ups/not_approved.html", {"card": shown, "typed": typed, "refusal": str(refusal)}, place="review"
         )
     flashes.success(visit.request, "Approved. The text is on its way.")
     return visit.back(visit.to("call", follow_up.call_id))

@@ -10,10 +10,10 @@ from django.contrib import messages as flashes
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 
-from postcall.dashboard import verbs
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.paging import newest_first
-from postcall.dashboard.verbs import tried
+from postcall.dashboard.verbs import follow_ups as verbs
+from postcall.dashboard.verbs.follow_ups import tried
 from postcall.dashboard.words import MESSAGE_STATUSES
 from postcall.messages.errors import explain
 from postcall.messages.models import Message
@@ -37,7 +37,7 @@ def log(visit: Visit) -> HttpResponse:
         rows = rows.filter(to__contains=digits)
     known = visit.rows(Message).filter(error_code__isnull=False).order_by("error_code")
     return visit.page(
-        "messages.html",
+        "messages/log.html",
         {
             "page": newest_first(visit.request, rows, PAGE_SIZE),
             "asked": asked,

@@ -13,12 +13,12 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from django.views.decorators.http import require_GET
 
-from postcall.api.answers import first_id
 from postcall.calls.models import Call
 from postcall.dashboard.access import Visit, member
 from postcall.dashboard.templatetags.postcall import phone, relative
 from postcall.dashboard.words import Tone
 from postcall.followups.models import FollowUp
+from postcall.ids import first_id
 from postcall.messages.errors import explain
 from postcall.messages.models import Message, SendingAccount
 from postcall.messages.pausing import pauses
@@ -65,7 +65,7 @@ def overview(visit: Visit) -> HttpResponse:
     today = count(visit.workspace, midnight, now)
     todos = list(to_do(visit, now))
     return visit.page(
-        "overview.html",
+        "overview/overview.html",
         {
             "today": today,
             "before": count(visit.workspace, midnight - _WEEK, now - _WEEK),

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.cards import cards
 from postcall.dashboard.paging import oldest_first, uuid_or_none
-from postcall.dashboard.verbs import REFUSALS, approve, reject
+from postcall.dashboard.verbs.follow_ups import REFUSALS, approve, reject
 from postcall.dashboard.words import Numbered
 from postcall.followups.models import FollowUp
 
@@ -27,7 +27,7 @@ def review(visit: Visit) -> HttpResponse:
     rows = held.select_related("action", "revision", "message", "call", "call__agent").defer("call__transcript")
     page = oldest_first(visit.request, rows, PAGE_SIZE)
     shown = cards([Numbered(1, follow_up) for follow_up in page.rows])
-    return visit.page("review.html", {"page": page, "cards": shown}, place="review")
+    return visit.page("review/review.html", {"page": page, "cards": shown}, place="review")
 
 
 @require_POST

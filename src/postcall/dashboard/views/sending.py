@@ -12,10 +12,10 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 from pydantic import ValidationError
 
-from postcall.api.workspace_settings import SendingContent, SendingOut, sending_rules
 from postcall.config import config
-from postcall.dashboard import verbs
 from postcall.dashboard.access import Visit, actor, member
+from postcall.dashboard.verbs import settings as verbs
+from postcall.messages.editing import SendingContent, SendingRules, sending_rules
 from postcall.messages.models import SendingAccount
 from postcall.messages.recheck import CannotRecheck
 from postcall.shapes import storable
@@ -34,7 +34,7 @@ def sending(visit: Visit) -> HttpResponse:
 def _page(visit: Visit, typed: Mapping[str, str], problems: Sequence[str] = ()) -> HttpResponse:
     now = visit.rows(SendingAccount).select_related("account").first()
     page = visit.page(
-        "sending.html",
+        "settings/sending.html",
         {
             "account": now.account if now else None,
             "typed": typed,
@@ -98,7 +98,7 @@ def _number(typed: str) -> int | str:
     return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 10 else typed
 
 
-def _as_typed(rules: SendingOut) -> dict[str, str]:
+def _as_typed(rules: SendingRules) -> dict[str, str]:
     limits = {name: getattr(rules, name) for name in _NUMBERS}
     return {
         "window_start": rules.window.start if rules.window else "",

@@ -51,7 +51,7 @@ def call(request: HttpRequest, call_id: UUID) -> HttpResponse:
 def _into(request: HttpRequest, name: str) -> HttpResponse:
     workspace = last_workspace(request)
     if workspace is None:
-        return render(request, "dashboard/no_workspace.html")
+        return render(request, "dashboard/people/no_workspace.html")
     target = redirect(name, workspace.pk)
     if request.GET:
         target["Location"] += f"?{request.GET.urlencode()}"

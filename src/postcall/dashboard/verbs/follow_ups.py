@@ -8,7 +8,6 @@ from typing import Final
 from django.contrib import messages as flashes
 from django.db import transaction
 
-from postcall.api.workspace_settings import SendingContent, sending_rules, set_sending_rules
 from postcall.calls.models import Call
 from postcall.dashboard.access import Visit
 from postcall.followups import review
@@ -18,10 +17,7 @@ from postcall.messages import operator
 from postcall.messages.handing import TwilioMessaging
 from postcall.messages.models import Message
 from postcall.messages.operator import NotPossible as MessageNotPossible
-from postcall.messages.recheck import Rechecked
-from postcall.messages.recheck import recheck as check_again
-from postcall.workspaces.audit import CHANGED, Actor, Thing, difference
-from postcall.workspaces.scope import locked
+from postcall.workspaces.audit import CHANGED, Actor, Thing
 
 REFUSALS: Final = (NotPossible, MessageNotPossible)
 
@@ -74,21 +70,6 @@ def resend(visit: Visit, message: Message, reason: str) -> None:
 def cancel(visit: Visit, message: Message) -> None:
     operator.cancel(message, by=visit.person.email)
     visit.record("cancel", Thing("message", message.pk))
-
-
-def recheck(visit: Visit) -> Rechecked:
-    """Raises CannotRecheck."""
-    return check_again(
-        visit.workspace.pk,
-        lambda found: visit.record("recheck", Thing("twilio"), {"well": [None, found.well]}),
-    )
-
-
-@transaction.atomic
-def change_rules(visit: Visit, content: SendingContent) -> None:
-    workspace = locked(visit.workspace)
-    before, after = sending_rules(workspace), set_sending_rules(workspace, content)
-    visit.record("update", Thing("sending"), difference(before.model_dump(), after.model_dump()))
 
 
 def _about(follow_up: FollowUp) -> Thing:

@@ -1,0 +1,1 @@
+"""What the buttons do: each verb changes something and says so in the audit log, in one transaction."""
