@@ -33,7 +33,7 @@ FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
     "review-decide": lambda ours: {"do": "reject", "pick": str(ours.held.pk)},
     "resend": lambda ours: {"reason": "Asked for it again"},
     "feedback": lambda ours: {"right": "1"},
-    "sending-rules": lambda ours: {"countries": "US", "valid_for_minutes": "60", "unconfirmed": "hold"},
+    "settings-rules": lambda ours: {"countries": "US", "valid_for_minutes": "60", "unconfirmed": "hold"},
 }
 
 

@@ -46,7 +46,7 @@ def places(workspace: Workspace) -> list[str]:
     call = Call.objects.filter(workspace=workspace).order_by("pk")[0]
     action, agent = workspace.actions.get(name="Booking confirmation"), workspace.agents.get(name="Front desk")
     inside = ["", "calls", f"calls/{call.pk}", "review", "messages", "actions", f"actions/{action.pk}", "agents"]
-    return [f"/w/{workspace.pk}/{each}" for each in [*inside, f"agents/{agent.pk}", "sending"]]
+    return [f"/w/{workspace.pk}/{each}" for each in [*inside, f"agents/{agent.pk}", "settings"]]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

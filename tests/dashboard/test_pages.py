@@ -28,7 +28,7 @@ from .factories import (
 )
 
 pytestmark = pytest.mark.django_db
-LISTS = ("", "calls", "review", "messages", "actions", "agents", "sending")
+LISTS = ("", "calls", "review", "messages", "actions", "agents", "settings")
 STYLES = sum(each.stat().st_size for each in Path(postcall.dashboard.__path__[0]).glob("static/dashboard/*.css"))
 
 
@@ -76,7 +76,7 @@ def test_it_says_the_next_step_where_there_is_nothing_yet(
     browser_client: Client, workspace: Workspace, place: str
 ) -> None:
     page = shown(browser_client, workspace, place)
-    assert place == "sending" or 'class="empty"' in page or 'card empty"' in page
+    assert place == "settings" or 'class="empty"' in page or 'card empty"' in page
 
 
 @pytest.mark.parametrize("place", LISTS)
@@ -102,7 +102,7 @@ def test_it_says_that_nothing_is_sent_without_an_account(client: Client) -> None
 def test_it_says_why_sending_is_paused(browser_client: Client, workspace: Workspace) -> None:
     a_pause(workspace, 20003)
     assert "Sending is paused" in shown(browser_client, workspace, "calls")
-    assert "Enter the account SID and auth token again" in shown(browser_client, workspace, "sending")
+    assert "Enter the account SID and auth token again" in shown(browser_client, workspace, "settings")
 
 
 def test_it_writes_times_in_the_readers_zone(browser_client: Client, workspace: Workspace) -> None:
@@ -213,6 +213,6 @@ def test_it_shows_an_agent_by_the_names_that_platforms_have_for_it(client: Clien
 def test_it_gives_a_sources_address_to_those_who_may_act(client: Client, workspace: Workspace, owner: User) -> None:
     source = Source.objects.create(workspace=workspace, kind="vapi", name="Front desk line")
     client.force_login(owner)
-    assert source.token in shown(client, workspace, "sending")
+    assert source.token in shown(client, workspace, "settings")
     client.force_login(a_member(workspace, Membership.Role.VIEWER))
-    assert source.token not in shown(client, workspace, "sending")
+    assert source.token not in shown(client, workspace, "settings")

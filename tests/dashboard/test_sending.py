@@ -29,19 +29,19 @@ def standin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
         twilio_client.forget_clients()
 
 
-def shown(client: Client, workspace: Workspace, place: str = "sending") -> str:
+def shown(client: Client, workspace: Workspace, place: str = "settings") -> str:
     return client.get(f"/w/{workspace.pk}/{place}").content.decode()
 
 
 def press_recheck(client: Client, workspace: Workspace) -> str:
-    return client.post(f"/w/{workspace.pk}/sending/recheck", follow=True).content.decode()
+    return client.post(f"/w/{workspace.pk}/settings/twilio/recheck", follow=True).content.decode()
 
 
-@pytest.mark.parametrize("place", ["", "sending"])
+@pytest.mark.parametrize("place", ["", "settings"])
 def test_it_offers_a_recheck_of_what_is_paused(browser_client: Client, workspace: Workspace, place: str) -> None:
     a_pause(workspace, 21606, BAD)
     page = shown(browser_client, workspace, place)
-    assert f'action="/w/{workspace.pk}/sending/recheck"' in page
+    assert f'action="/w/{workspace.pk}/settings/twilio/recheck"' in page
     assert "+1 500 555 0007" in page
     assert "Choose a sender number of the connected account that can send texts: under Settings" in page
 
@@ -71,7 +71,7 @@ def test_viewers_press_nothing(client: Client, workspace: Workspace) -> None:
     a_pause(workspace, 20003)
     client.force_login(a_member(workspace, Membership.Role.VIEWER))
     assert "sending/recheck" not in shown(client, workspace) + shown(client, workspace, "")
-    assert client.post(f"/w/{workspace.pk}/sending/recheck").status_code == 403
+    assert client.post(f"/w/{workspace.pk}/settings/twilio/recheck").status_code == 403
 
 
 RULES = {
@@ -81,7 +81,7 @@ RULES = {
 
 
 def save(client: Client, workspace: Workspace, **changed: str) -> Any:
-    return client.post(f"/w/{workspace.pk}/sending/rules", RULES | changed, follow=True)
+    return client.post(f"/w/{workspace.pk}/settings/rules", RULES | changed, follow=True)
 
 
 def test_it_saves_the_rules(browser_client: Client, workspace: Workspace) -> None:

@@ -49,6 +49,11 @@ class Visit:
         return self.membership.role in (Membership.Role.OWNER, Membership.Role.EDITOR)
 
     @property
+    def is_owner(self) -> bool:
+        """Owners decide who may enter, what is paid for, and which keys open the doors."""
+        return self.membership.role == Membership.Role.OWNER
+
+    @property
     def initials(self) -> str:
         words = (self.person.name or self.person.email).split()
         return "".join(word[0] for word in words[:2]).upper()
@@ -72,9 +77,12 @@ class Visit:
             raise Http404
         return row
 
-    def page(self, template: str, context: dict[str, Any] | None = None, *, place: str = "") -> HttpResponse:
-        """A whole page in its frame; `place` is where in the sidebar one is."""
-        return render(self.request, f"dashboard/{template}", {**frame(self), "place": place, **(context or {})})
+    def page(
+        self, template: str, context: dict[str, Any] | None = None, *, place: str = "", status: int = 200
+    ) -> HttpResponse:
+        """A whole page in its frame; `place` is where in the sidebar one is. 422 for a form that was refused."""
+        whole = {**frame(self), "place": place, **(context or {})}
+        return render(self.request, f"dashboard/{template}", whole, status=status)
 
     def part(self, template: str, context: dict[str, Any]) -> HttpResponse:
         """A piece of a page, for htmx."""
@@ -128,6 +136,20 @@ def actor(
         return view(visit, *args, **kwargs)
 
     return member(acting)
+
+
+def owner(
+    view: Callable[Concatenate[Visit, P], HttpResponse],
+) -> Callable[..., HttpResponse]:
+    """`member`, and an owner: everybody else gets 403."""
+
+    @wraps(view)
+    def owning(visit: Visit, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not visit.is_owner:
+            raise PermissionDenied
+        return view(visit, *args, **kwargs)
+
+    return member(owning)
 
 
 def ask_to_sign_in(request: HttpRequest) -> HttpResponse:

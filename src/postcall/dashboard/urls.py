@@ -6,6 +6,7 @@ from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+from postcall.dashboard.icons import icons
 from postcall.dashboard.signing_in import SignIn, SignOut
 from postcall.dashboard.views import (
     actions,
@@ -40,14 +41,15 @@ _workspace: list[URLPattern | URLResolver] = [
     path("actions/<uuid:action_id>", actions.one, name="action"),
     path("agents", agents.every, name="agents"),
     path("agents/<uuid:agent_id>", agents.one, name="agent"),
-    path("sending", sending.sending, name="sending"),
-    path("sending/recheck", sending.recheck, name="recheck"),
-    path("sending/rules", sending.change_rules, name="sending-rules"),
+    path("settings", sending.sending, name="settings"),
+    path("settings/twilio/recheck", sending.recheck, name="recheck"),
+    path("settings/rules", sending.change_rules, name="settings-rules"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", workspaces.home, name="home"),
     path("favicon.ico", RedirectView.as_view(url=static("dashboard/icon.svg"))),
+    path("icons.svg", icons, name="icons"),
     path("sign-in", SignIn.as_view(), name="sign-in"),
     path("sign-out", SignOut.as_view(), name="sign-out"),
     path("calls/<uuid:call_id>", workspaces.call, name="any-call"),

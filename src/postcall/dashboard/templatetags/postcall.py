@@ -3,76 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 import phonenumbers
 from django import template
 from django.template import Context
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from heroicons.templatetags.heroicons import heroicon_outline
 
 from postcall.actions.message import PLACEHOLDER
 from postcall.dashboard import words
+from postcall.dashboard.forms import Form
+from postcall.dashboard.icons import address
 
 register = template.Library()
-
-# What we call an icon, and what heroicons calls it.
-ICONS: Final[dict[str, str]] = {
-    "overview": "chart-bar",
-    "calls": "phone",
-    "review": "clipboard-document-check",
-    "messages": "chat-bubble-left",
-    "actions": "bolt",
-    "agents": "microphone",
-    "logo": "chat-bubble-left-ellipsis",
-    "good": "check-circle",
-    "bad": "x-circle",
-    "wait": "clock",
-    "held": "pause-circle",
-    "unsure": "question-mark-circle",
-    "idle": "minus-circle",
-    "send": "paper-airplane",
-    "warn": "exclamation-triangle",
-    "info": "information-circle",
-    "in": "arrow-down-left",
-    "out": "arrow-up-right",
-    "sandbox": "beaker",
-    "search": "magnifying-glass",
-    "next": "chevron-right",
-    "updown": "chevron-up-down",
-    "check": "check",
-    "x": "x-mark",
-    "again": "arrow-path",
-    "up": "arrow-up",
-    "external": "arrow-top-right-on-square",
-    "leave": "arrow-right-start-on-rectangle",
-}
-
-
-@register.simple_tag
-@cache
-def icon_sprite() -> SafeString:
-    """Every icon once; pages refer to them, which keeps a long list small."""
-    drawings = (
-        (SafeString(heroicon_outline(drawing, size=None, id=f"i-{name}", stroke_width="2")),)
-        for name, drawing in ICONS.items()
-    )
-    return format_html('<svg class="sprite" aria-hidden="true">{}</svg>', format_html_join("", "{}", drawings))
 
 
 @register.simple_tag
 @cache
 def icon(name: str) -> SafeString:
-    if name not in ICONS:
-        raise KeyError(name)
-    return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}"/></svg>', address(name))
 
 
 @register.simple_tag
@@ -80,6 +38,65 @@ def status(state: words.State, extra: str = "") -> SafeString:
     """The state's icon and words; `extra` "badge" where it heads something."""
     text = state.heading if extra == "badge" else state.words
     return format_html('<span class="status {} {}">{}{}</span>', extra, state.tone, icon(state.icon), text)
+
+
+@register.simple_tag
+def field(
+    form: Form,
+    name: str,
+    label: str,
+    *,
+    kind: str = "text",
+    hint: str = "",
+    options: Mapping[str, str] | None = None,
+    id: str = "",
+    **attributes: Any,
+) -> SafeString:
+    """A labelled control with what is wrong with it and its hint, both told to screen readers.
+
+    `kind`: an input's type, `textarea` or `select` (with `options`, words by value). An attribute's underscores
+    stand for hyphens; True writes its name alone, False leaves it out.
+    """
+    id, problem = id or name, form.problems.get(name)
+    described = [f"{id}-error"] if problem else []
+    described += [f"{id}-hint"] if hint else []
+    told = {
+        **attributes,
+        "aria_invalid": "true" if problem else False,
+        "aria_describedby": " ".join(described) or False,
+    }
+    context = {
+        "id": id,
+        "name": name,
+        "label": label,
+        "kind": kind,
+        "hint": hint,
+        "options": options or {},
+        "value": "" if kind == "password" else form[name],
+        "problem": problem,
+        "attributes": _attributes(told),
+    }
+    return SafeString(render_to_string("dashboard/field.html", context).strip())
+
+
+def _attributes(given: Mapping[str, Any]) -> SafeString:
+    shown = [(name.replace("_", "-"), value) for name, value in given.items() if value not in (False, None)]
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html(" {}", name) if value is True else format_html(' {}="{}"', name, value),)
+            for name, value in shown
+        ),
+    )
+
+
+@register.simple_tag
+def copyable(id: str, label: str, value: str) -> SafeString:
+    """Something to take along: a field that cannot be changed, and a button that copies it where script runs."""
+    return SafeString(
+        render_to_string("dashboard/copyable.html", {"id": id, "label": label, "value": value}).strip()
+    )
 
 
 @register.simple_tag(takes_context=True)

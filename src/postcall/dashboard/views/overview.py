@@ -117,7 +117,7 @@ def _about_the_account(visit: Visit) -> Iterator[ToDo]:
             "warn",
             "Nothing is sent: this workspace has no Twilio account",
             "Choose its own account, the deployment’s shared one, or the sandbox.",
-            visit.to("sending"),
+            visit.to("settings"),
             "Choose",
         )
     for pause in pauses(visit.workspace.pk):
@@ -127,7 +127,7 @@ def _about_the_account(visit: Visit) -> Iterator[ToDo]:
         if visit.may_act:
             yield ToDo("bad", "warn", title, mend, visit.to("recheck"), "Recheck", presses=True)
         else:
-            yield ToDo("bad", "warn", title, mend, visit.to("sending"), "Show")
+            yield ToDo("bad", "warn", title, mend, visit.to("settings"), "Show")
 
 
 def _failures(visit: Visit, now: datetime) -> Iterator[ToDo]:

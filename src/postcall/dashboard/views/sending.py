@@ -33,7 +33,7 @@ def sending(visit: Visit) -> HttpResponse:
 
 def _page(visit: Visit, typed: Mapping[str, str], problems: Sequence[str] = ()) -> HttpResponse:
     now = visit.rows(SendingAccount).select_related("account").first()
-    page = visit.page(
+    return visit.page(
         "settings/sending.html",
         {
             "account": now.account if now else None,
@@ -42,9 +42,9 @@ def _page(visit: Visit, typed: Mapping[str, str], problems: Sequence[str] = ()) 
             "sources": visit.rows(Source).filter(deleted_at=None).order_by("created_at"),
             "base_url": config().base_url,
         },
+        place="settings",
+        status=422 if problems else 200,
     )
-    page.status_code = 422 if problems else 200
-    return page
 
 
 @require_POST
@@ -58,7 +58,7 @@ def change_rules(visit: Visit) -> HttpResponse:
         return _page(visit, typed, [f"{_NAMES.get(name, name)}: {said}" for name, said in errors_of(error)])
     verbs.change_rules(visit, content)
     flashes.success(visit.request, "Saved. What waits is looked at under the new rules.")
-    return visit.back(visit.to("sending"))
+    return visit.back(visit.to("settings"))
 
 
 _NAMES: Final = {
@@ -118,14 +118,14 @@ def recheck(visit: Visit) -> HttpResponse:
         found = verbs.recheck(visit)
     except CannotRecheck as problem:
         flashes.error(visit.request, str(problem))
-        return visit.back(visit.to("sending"))
+        return visit.back(visit.to("settings"))
     for finding in found.findings:
         if not finding.well:
             flashes.error(visit.request, f"{finding.message} {finding.fix}".strip())
     if found.well:
         said = " ".join(finding.message for finding in found.findings)
         flashes.success(visit.request, f"{said} {_looked_at(found.looked_at)}")
-    return visit.back(visit.to("sending"))
+    return visit.back(visit.to("settings"))
 
 
 def _looked_at(texts: int) -> str:

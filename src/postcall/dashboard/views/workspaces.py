@@ -15,7 +15,7 @@ from postcall.dashboard.access import last_workspace
 from postcall.workspaces.models import User
 from postcall.workspaces.scope import open_to
 
-PLACES: Final = ("calls", "review", "messages", "actions", "agents", "sending")
+PLACES: Final = ("calls", "review", "messages", "actions", "agents", "settings")
 
 
 @require_safe

@@ -48,6 +48,33 @@ document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 
+// A button that copies a field stands there only where it can.
+function offerCopying(root) {
+  if (!navigator.clipboard) return;
+  for (const button of root.querySelectorAll("button[data-copy][hidden]")) button.hidden = false;
+}
+offerCopying(document);
+document.addEventListener("htmx:load", (event) => offerCopying(event.target));
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("button[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
+  const words = button.querySelector("span");
+  words.textContent = "Copied";
+  setTimeout(() => { words.textContent = "Copy"; }, 2000);
+});
+
+// What was typed into a form that keeps it is not left behind without a question.
+const changed = new Set();
+document.addEventListener("input", (event) => {
+  const form = event.target.form;
+  if (!form?.matches("form[data-keep]")) return;
+  changed.add(form);
+  for (const note of document.querySelectorAll(`[data-unsaved="${CSS.escape(form.id)}"]`)) note.hidden = false;
+});
+document.addEventListener("submit", (event) => changed.delete(event.target));
+addEventListener("beforeunload", (event) => { if (changed.size) event.preventDefault(); });
+
 const writing = (element) => element.matches("input:not([type=checkbox]), textarea, select");
 
 document.addEventListener("keydown", (event) => {
