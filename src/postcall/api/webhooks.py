@@ -6,14 +6,13 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import parse_qsl
 
-import structlog
-from django.db.models import F
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from postcall.api.problems import Problem
+from postcall.api.problems import Problem, too_large
 from postcall.calls.receive import receive
 from postcall.config import config
 from postcall.messages import callbacks, inbound
@@ -23,9 +22,8 @@ from postcall.sources.editing import auth_of
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
 from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source
+from postcall.sources.refused import refuse
 from postcall.workspaces.scope import within
-
-log = structlog.get_logger(__name__)
 
 # How exact `last_received_at` is: the row is not rewritten with every call.
 _RECEIPT_NOTED_EVERY: Final = timedelta(seconds=10)
@@ -38,15 +36,19 @@ def source_webhook(request: HttpRequest, kind: str, token: str) -> HttpResponse:
     """One delivery of a voice platform. 2xx: stored, here already, or nothing that we use."""
     source = _source(kind, token)
     platform = KINDS[source.kind]
-    delivery = Delivery(_headers(request), request.body, config().base_url + raw_path(request))
     try:
+        delivery = Delivery(_headers(request), request.body, config().base_url + raw_path(request))
         platform.verify(delivery, auth_of(source))
         report = platform.parse(delivery.body)
+    except RequestDataTooBig:
+        problem = too_large()
+        refuse(source, str(problem))
+        raise problem from None
     except NotVerified as error:
-        _note_rejection(source, str(error))
+        refuse(source, str(error))
         raise Problem(401, f"not verified: {error}") from None
     except Unreadable as error:
-        _note_rejection(source, _said(error))
+        refuse(source, _said(error))
         raise Problem(400, str(error), error.errors) from None
     if isinstance(report, Ignored):
         status = "ignored"
@@ -115,16 +117,6 @@ def _note_receipt(source: Source) -> None:
     now = timezone.now()
     if source.last_received_at is None or source.last_received_at < now - _RECEIPT_NOTED_EVERY:
         within(source.workspace_id, Source).filter(pk=source.pk).update(last_received_at=now)
-
-
-def _note_rejection(source: Source, reason: str) -> None:
-    """Whoever set the source up sees on its page that, and why, deliveries are refused."""
-    log.warning("delivery refused", source=str(source.pk), kind=source.kind, reason=reason)
-    within(source.workspace_id, Source).filter(pk=source.pk).update(
-        rejected_count=F("rejected_count") + 1,
-        last_rejected_reason=storable(reason)[:255],
-        last_rejected_at=timezone.now(),
-    )
 
 
 def _said(error: Unreadable) -> str:

@@ -67,6 +67,7 @@ KINDS: Final = (
     Kind("revision", "actions.Revision", "action__workspace"),
     Kind("attachment", "actions.Attachment"),
     Kind("source", "sources.Source", without=frozenset({"token"})),
+    Kind("refused_delivery", "sources.RefusedDelivery"),
     Kind("call", "calls.Call"),
     Kind("raw_payload", "calls.RawPayload"),
     Kind("follow_up", "followups.FollowUp"),

@@ -37,3 +37,26 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RefusedDelivery(models.Model):
+    """A delivery that a source was refused, or several with the same reason within one minute. No body is kept."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    source = models.ForeignKey(Source, models.CASCADE, related_name="refused")
+    reason = models.CharField(max_length=255)
+    minute = models.DateTimeField(help_text="In which the first of them came.")
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    count = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        db_table = "refused_delivery"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["source", "reason", "minute"], name="refused_delivery_once")
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["source", "-id"], name="refused_delivery_source"),
+            models.Index(fields=["workspace", "-id"], name="refused_delivery_log"),
+        ]

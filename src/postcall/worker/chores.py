@@ -8,6 +8,7 @@ from postcall.api.answers import forget_old_answers
 from postcall.followups.review import expire_held
 from postcall.keeping.redact import forget_what_is_due
 from postcall.keeping.retention import forget
+from postcall.sources.refused import forget_refused
 from postcall.work.models import Worker
 from postcall.work.partitions import ensure_partitions
 
@@ -23,8 +24,9 @@ def every_minute() -> None:
 
 
 def every_hour(now: datetime) -> None:
-    """Makes partitions ahead of time; forgets what retention says, old answers and workers that died."""
+    """Makes partitions ahead of time; forgets what retention says, and old answers, refusals and dead workers."""
     ensure_partitions(now.date())
     forget(now)
     forget_old_answers()
+    forget_refused(now)
     Worker.objects.filter(seen_at__lt=now - DEAD_WORKERS_KEPT).delete()
