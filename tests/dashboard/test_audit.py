@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from postcall.dashboard.signing_in import MAX_TRIES
-from postcall.followups.models import FollowUp
+from postcall.followups.models import FollowUp, OptOut
 from postcall.messages.models import Message
 from postcall.workspaces.models import AuditEntry, Membership, Workspace
 
@@ -33,6 +33,9 @@ FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
     "review-decide": lambda ours: {"do": "reject", "pick": str(ours.held.pk)},
     "resend": lambda ours: {"reason": "Asked for it again"},
     "feedback": lambda ours: {"right": "1"},
+    "block": lambda ours: {"number": "+14155550177"},
+    "opt-out-add": lambda ours: {"number": "+14155550177", "quote": "By letter"},
+    "opt-out-take-back": lambda ours: {"number": "+14155550178"},
     "settings-rules": lambda ours: {"countries": "US", "valid_for_minutes": "60", "unconfirmed": "hold"},
 }
 
@@ -41,6 +44,8 @@ def ready(ours: Everything, name: str) -> None:
     """Brings things into the state in which the button does something."""
     if name == "cancel":
         ours.message = a_message(ours.held, Message.Status.QUEUED)
+    if name == "opt-out-take-back":
+        OptOut.objects.create(workspace=ours.workspace, number="+14155550178", origin="said")
     if name == "judge-again":
         FollowUp.objects.filter(pk=ours.held.pk).update(reason="judge_failed")
 
