@@ -52,7 +52,7 @@ def _now() -> object:
 
 def test_it_sends_every_text_once_though_workers_and_web_are_killed(tmp_path: Path) -> None:
     with Sandbox(pace=0.01).running() as twilio:
-        stack = Stack(tmp_path, sandbox_url=twilio.url)
+        stack = Stack(tmp_path, sandbox_url=twilio.url, POSTCALL_TEST_PACE="0.1")
         try:
             stack.start()
             agent = set_up_always(stack)
