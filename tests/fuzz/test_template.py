@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from postcall.actions.bindings import BINDINGS
-from postcall.actions.message import corrected, inputs_of, warnings_about
+from postcall.actions.hints import warnings_about
+from postcall.actions.message import corrected, inputs_of
 from postcall.followups.compose import Composed, compose
 from postcall.followups.facts import CallFacts
 from postcall.followups.snapshot import AgentAsItWas

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -36,6 +38,21 @@ class InputsUnbound(Conflict):
             "bindings",
         )
         self.missing = dict(missing)
+
+
+class ChangedMeanwhile(Conflict):
+    """Somebody else saved the action since it was read. `action` is as it stands now."""
+
+    def __init__(self, action: Action) -> None:
+        super().__init__("somebody else saved this action meanwhile: look at both before you save yours")
+        self.action = action
+
+
+class Archived(Conflict):
+    """The action is archived: it has to be restored before anything is done with it."""
+
+    def __init__(self) -> None:
+        super().__init__("this action is archived: restore it first")
 
 
 def _sendable(message: str) -> str:
@@ -105,19 +122,33 @@ def create_action(workspace: Workspace, content: ActionContent) -> Action:
 
 
 @transaction.atomic
-def update_action(action: Action, content: ActionContent, bindings: BindingsByAttachment | None = None) -> Action:
+def update_action(
+    action: Action,
+    content: ActionContent,
+    bindings: BindingsByAttachment | None = None,
+    *,
+    switch_off: Collection[UUID] = (),
+    seen: datetime | None = None,
+) -> Action:
     """A new revision when the words changed, none when only the name did.
 
-    `bindings` are added to the attachments that they name. Raises InputsUnbound when an attachment that is
-    switched on would lack one, Invalid when `bindings` names what there is not.
+    `bindings` are added to the attachments that they name; those of `switch_off` are off afterwards. `seen` is the
+    `updated_at` of what the editor read. Raises InputsUnbound when an attachment that is switched on would lack
+    one, Invalid when `bindings` names what there is not, ChangedMeanwhile when the action is not as it was `seen`,
+    Archived.
     """
     action = locked(action)
+    if action.deleted_at is not None:
+        raise Archived
+    if seen is not None and action.updated_at != seen:
+        raise ChangedMeanwhile(action)
     attachments = list(action.attachments.select_for_update().filter(deleted_at=None).order_by("pk"))
     agents = {attachment.pk: attachment.agent for attachment in action.attachments.select_related("agent")}
     for attachment in attachments:
         attachment.agent = agents[attachment.pk]
     inputs = inputs_of(content.message)
     _bind(attachments, bindings or {}, inputs)
+    _switch_off([attachment for attachment in attachments if attachment.pk in switch_off])
     missing = {
         attachment: names
         for attachment in attachments
@@ -137,10 +168,32 @@ def update_action(action: Action, content: ActionContent, bindings: BindingsByAt
 @transaction.atomic
 def delete_action(action: Action) -> None:
     """Its revisions and what they sent stay; it is detached from every agent."""
+    action = locked(action)
     now = timezone.now()
     action.deleted_at = now
     action.save(update_fields=["deleted_at", "updated_at"])
     action.attachments.filter(deleted_at=None).update(deleted_at=now)
+
+
+@transaction.atomic
+def restore_action(action: Action) -> Action:
+    """An archived action as it was, attached to nobody. One that is not archived stays as it is."""
+    action = locked(action)
+    action.deleted_at = None
+    action.save(update_fields=["deleted_at", "updated_at"])
+    return action
+
+
+def content_of(action: Action, revision: Revision) -> ActionContent:
+    """What one would say to make the action what `revision` was, under its present name."""
+    return ActionContent(
+        name=action.name,
+        message=revision.message,
+        condition=revision.condition or None,
+        always=revision.always,
+        urgency=revision.urgency,
+        send_within_s=revision.send_within_s,
+    )
 
 
 def locked(action: Action) -> Action:
@@ -163,6 +216,12 @@ def _revise(action: Action, content: ActionContent, number: int) -> Action:
     )
     action.save(update_fields=["name", "revision", "updated_at"])
     return action
+
+
+def _switch_off(attachments: list[Attachment]) -> None:
+    for attachment in attachments:
+        attachment.mode = Attachment.Mode.OFF
+        attachment.save(update_fields=["mode", "updated_at"])
 
 
 def _bind(attachments: list[Attachment], bindings: BindingsByAttachment, inputs: list[str]) -> None:

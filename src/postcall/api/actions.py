@@ -18,7 +18,7 @@ from postcall.actions.editing import (
     delete_action,
     update_action,
 )
-from postcall.actions.message import warnings_about
+from postcall.actions.hints import warnings_about
 from postcall.actions.models import Action, Revision
 from postcall.api.answers import Out, Page, Paging, check_version, nothing, once, page_of, versioned
 from postcall.api.audit import record

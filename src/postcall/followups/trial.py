@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
 from postcall.actions.bindings import Ask, Binding
 from postcall.actions.message import inputs_of
+from postcall.actions.models import Revision
 from postcall.followups.compose import Composed, compose
+from postcall.followups.deciding import Decision, Matter, Objection, decide
 from postcall.followups.facts import CallFacts
-from postcall.followups.gate import Stopped, contact_of
-from postcall.followups.snapshot import AgentAsItWas
+from postcall.followups.gate import Stopped, contact_of, gate
+from postcall.followups.handing import Sender
+from postcall.followups.models import FollowUp
+from postcall.followups.policy import Go, Refused, Wait
+from postcall.followups.snapshot import AgentAsItWas, Snapshot
 from postcall.judge import guards, quotes, verdicts
-from postcall.judge.verdicts import Case, Condition, Evidence, Judge, Verdict
+from postcall.judge.verdicts import Answer, Case, Condition, Evidence, Judge, Verdict
+from postcall.workspaces.models import Workspace
 
-_CONDITION = "condition"
+_CONDITION: Final = "condition"
+
+Rules = Callable[[str], "Go | Wait | Refused"]
 
 
 @dataclass(frozen=True)
@@ -42,26 +52,92 @@ def try_out(
 
     Raises JudgeFailed.
     """
-    bindings = inputs or {}
-    asks = {name: binding for name in inputs_of(message) if isinstance(binding := bindings.get(name), Ask)}
-    verdict, answers = None, {}
-    heard = guards.asked_not_to_be_texted(call.turns)
-    objection = heard[1] if heard else None
-    if call.has_words and (condition or asks):
-        conditions = [Condition(_CONDITION, condition)] if condition else []
-        case = Case(
-            turns=call.turns,
-            conditions=conditions,
-            asks=[
-                verdicts.Ask(name, _CONDITION, ask.description, ask.example, ask.format)
-                for name, ask in asks.items()
-            ],
-            started_at=call.when.astimezone(agent.zone),
-            variables={"action_results": call.variables.get("action_results", {})},
-        )
-        judgement = quotes.checked(judge.decide(case), call.turns, conditions)
-        verdict, answers = judgement.verdicts.get(_CONDITION), judgement.answers
-        objection = objection or judgement.objection
+    read = _read(call, agent, judge, condition, message, inputs or {})
     contact = contact_of(call)
     stopped = contact.stopped or (contact.recipient if isinstance(contact.recipient, Stopped) else None)
-    return Trial(stopped, verdict, objection, compose(message, bindings, call, agent, answers))
+    objection = read.objection.evidence if read.objection else None
+    return Trial(stopped, read.verdict, objection, compose(message, inputs or {}, call, agent, read.answers))
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What an attachment would have come to if it were live: `decision` is the outcome with its reason, its draft
+    says when the text would have left. `verdict` and `composed` are told whatever stands in the way, `objection` is
+    what the customer said against being texted."""
+
+    decision: Decision
+    verdict: Verdict | None
+    objection: Evidence | None
+    composed: Composed
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a rehearsal needs beside the call: the sending rules for a recipient as they stand, and the sender.
+
+    `number_known` False: the words were pasted, so there is nobody to text, nor are there variables; then neither
+    the plain rules nor the sending rules are asked.
+    """
+
+    workspace: Workspace
+    rules: Rules
+    sender: Sender | None
+    now: datetime
+    number_known: bool = True
+
+
+def rehearse(call: CallFacts, snapshot: Snapshot, revision: Revision, judge: Judge, stage: Stage) -> Rehearsal:
+    """As a real call is decided: by the same gate, judge, message and rules. `revision` need not be stored.
+
+    Raises JudgeFailed.
+    """
+    live = snapshot.model_copy(update={"mode": "live"})
+    read = _read(call, live.agent, judge, revision.condition, revision.message, live.inputs)
+    composed = compose(revision.message, live.inputs, call, live.agent, read.answers)
+    told = read.objection.evidence if read.objection else None
+    contact = contact_of(call)
+    to = gate(live, revision, call, contact) if stage.number_known else contact.stopped or contact.customer
+    if isinstance(to, Stopped):
+        return Rehearsal(Decision(FollowUp.Outcome.SKIPPED, to.reason, to.detail), read.verdict, told, composed)
+    # What the customer asked for is about the customer's number, not about the driver on duty.
+    objection = read.objection if to == contact.customer else None
+    matter = Matter(live, revision, to, read.verdict, composed, objection, stage.workspace, stage.now)
+    decision = decide(matter, lambda: stage.rules(to) if stage.number_known else Go(), lambda: stage.sender)
+    return Rehearsal(decision, read.verdict, told, composed)
+
+
+@dataclass(frozen=True)
+class _Read:
+    verdict: Verdict | None
+    answers: Mapping[str, Answer]
+    objection: Objection | None
+
+
+def _read(
+    call: CallFacts,
+    agent: AgentAsItWas,
+    judge: Judge,
+    condition: str,
+    message: str,
+    bindings: Mapping[str, Binding],
+) -> _Read:
+    """What judge and guard say of the call."""
+    heard = guards.asked_not_to_be_texted(call.turns)
+    objection = Objection(heard[0] == "explicit", heard[1]) if heard else None
+    asks = {name: binding for name in inputs_of(message) if isinstance(binding := bindings.get(name), Ask)}
+    if not call.has_words or not (condition or asks):
+        return _Read(None, {}, objection)
+    conditions = [Condition(_CONDITION, condition)] if condition else []
+    case = Case(
+        turns=call.turns,
+        conditions=conditions,
+        asks=[
+            verdicts.Ask(name, _CONDITION, ask.description, ask.example, ask.format) for name, ask in asks.items()
+        ],
+        started_at=call.when.astimezone(agent.zone),
+        variables={"action_results": call.variables.get("action_results", {})},
+    )
+    judgement = quotes.checked(judge.decide(case), call.turns, conditions)
+    if judgement.objection and not (objection and objection.explicit):
+        objection = Objection(True, judgement.objection)
+    return _Read(judgement.verdicts.get(_CONDITION), judgement.answers, objection)

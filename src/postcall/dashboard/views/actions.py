@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from postcall.actions.message import warnings_about
+from postcall.actions.hints import warnings_about
 from postcall.actions.models import Action, Attachment
 from postcall.dashboard.access import Visit, member
 from postcall.dashboard.attached import mapped
