@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -23,6 +24,7 @@ _SECRETS = (
     "POSTCALL_ADMIN_PASSWORD",
     "TWILIO_AUTH_TOKEN",
     "TWILIO_API_KEY_SECRET",
+    "POSTCALL_SMTP_URL",
 )
 # Model providers' keys are read by pydantic-ai itself; only their _FILE variants are ours.
 _PROVIDER_SECRETS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY")
@@ -30,6 +32,7 @@ _PROVIDER_SECRETS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "G
 SHORTEST_SECRET_KEY: Final = 16
 # E.164, a short code, or an alphanumeric sender.
 _SENDER: Final = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 +_&-]{1,11}")
+_MAIL_FROM: Final = re.compile(r"[^<>@\s]+@[^<>@\s]+|[^<>@\r\n]+ <[^<>@\s]+@[^<>@\s]+>")
 
 
 class ConfigError(Exception):
@@ -68,6 +71,17 @@ def env(name: str, default: Any = None) -> Any:
     return Field(default=default, validation_alias=name)
 
 
+@dataclass(frozen=True)
+class SmtpServer:
+    """A mail server. `tls`: `always`, `starttls` (at once after the greeting, else nothing is said) or `none`."""
+
+    host: str
+    port: int
+    user: str
+    password: SecretStr
+    tls: str
+
+
 class Config(BaseSettings):
     """The environment of CONTRACT: one attribute a variable."""
 
@@ -88,6 +102,8 @@ class Config(BaseSettings):
     outbound_allow: CommaSeparated = env("POSTCALL_OUTBOUND_ALLOW", ())
     log_format: Literal["console", "json"] | None = env("POSTCALL_LOG_FORMAT")
     notify: bool = env("POSTCALL_NOTIFY", True)
+    smtp_url: SecretStr | None = env("POSTCALL_SMTP_URL")
+    mail_from: str | None = env("POSTCALL_MAIL_FROM")
     test_pace: float = Field(default=1.0, validation_alias="POSTCALL_TEST_PACE", gt=0, le=1)
     worker_threads: int = Field(default=8, validation_alias="POSTCALL_WORKER_THREADS", ge=1, le=64)
 
@@ -133,6 +149,23 @@ class Config(BaseSettings):
     def _database_address(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and (wrong := _wrong_with_database(value.get_secret_value())):
             raise ValueError(wrong)
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and _smtp_server(value.get_secret_value()) is None:
+            raise ValueError(
+                "an address such as smtp://user:password@mail.example.org:587 or smtps://…:465; : / ? # [ ] @ % in "
+                "user and password have to be percent-encoded"
+            )
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_sender(cls, value: str | None) -> str | None:
+        if value is not None and not _MAIL_FROM.fullmatch(value):
+            raise ValueError("an address such as postcall@example.org or Postcall <postcall@example.org>")
         return value
 
     @field_validator("secret_key")
@@ -197,6 +230,7 @@ class Config(BaseSettings):
             ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"),
             ("TWILIO_API_KEY_SID", "TWILIO_API_KEY_SECRET"),
             ("POSTCALL_ADMIN_EMAIL", "POSTCALL_ADMIN_PASSWORD"),
+            ("POSTCALL_SMTP_URL", "POSTCALL_MAIL_FROM"),
         ):
             given = [getattr(self, name.removeprefix("POSTCALL_").lower()) is not None for name in (here, there)]
             if any(given) and not all(given):
@@ -231,6 +265,10 @@ class Config(BaseSettings):
         return self.public_url or f"http://{host}:{self.port}"
 
     @property
+    def smtp(self) -> SmtpServer | None:
+        return _smtp_server(self.smtp_url.get_secret_value()) if self.smtp_url else None
+
+    @property
     def reconcile_after(self) -> tuple[float, ...]:
         """Seconds after an ambiguous attempt at which Twilio's list is read."""
         return tuple(float(part) * self.test_pace for part in self.reconcile_delays)
@@ -251,6 +289,34 @@ def _is_http_address(value: str) -> bool:
         return False
     whole = parts.scheme in ("http", "https") and bool(parts.hostname)
     return whole and "@" not in parts.netloc and not (parts.query or parts.fragment)
+
+
+def _smtp_server(url: str) -> SmtpServer | None:
+    """The server that the address names; None where it names none. `smtp:` goes over to TLS (STARTTLS) or does not
+    speak at all, but to this machine itself or with `?tls=none`."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    ways = {"": "", "tls=none": "none", "tls=starttls": "starttls"}
+    well = parts.scheme in ("smtp", "smtps") and parts.hostname and port != 0 and parts.query in ways
+    if not well or parts.path not in ("", "/") or parts.fragment or parts.netloc.count("@") > 1:
+        return None
+    host = str(parts.hostname)
+    if parts.scheme == "smtps":
+        tls = "always"
+    else:
+        tls = ways[parts.query] or ("none" if _is_this_machine(host) else "starttls")
+    user, password = (unquote(part or "") for part in (parts.username, parts.password))
+    return SmtpServer(host, port or (465 if tls == "always" else 587), user, SecretStr(password), tls)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _wrong_with_database(url: str) -> str:

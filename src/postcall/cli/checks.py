@@ -78,6 +78,7 @@ def _environment() -> Iterator[Finding]:
     else:
         yield Finding("Public address", "ok", environment.public_url)
     yield _judge()
+    yield _mail()
 
 
 def _judge() -> Finding:
@@ -92,6 +93,18 @@ def _judge() -> Finding:
     if mend := missing_key(model):
         return Finding("Judge", "error", f"{model} cannot be asked", mend)
     return Finding("Judge", "ok", model)
+
+
+def _mail() -> Finding:
+    from postcall.mail import CannotMail, can_mail, try_server
+
+    if not can_mail():
+        return Finding("E-mail", "ok", "none is sent: POSTCALL_SMTP_URL is unset; links are passed on by hand")
+    try:
+        try_server()
+    except CannotMail as error:
+        return Finding("E-mail", "error", str(error), "mend POSTCALL_SMTP_URL")
+    return Finding("E-mail", "ok", f"leaves from {config().mail_from}")
 
 
 def _database() -> Iterator[Finding]:
