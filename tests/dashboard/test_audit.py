@@ -36,7 +36,7 @@ FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
     "block": lambda ours: {"number": "+14155550177"},
     "opt-out-add": lambda ours: {"number": "+14155550177", "quote": "By letter"},
     "opt-out-take-back": lambda ours: {"number": "+14155550178"},
-    "settings-rules": lambda ours: {"countries": "US", "valid_for_minutes": "60", "unconfirmed": "hold"},
+    "settings-rules-save": lambda ours: {"countries": "US", "valid_for_minutes": "60", "unconfirmed": "hold"},
 }
 
 

@@ -17,9 +17,10 @@ from postcall.dashboard.views import (
     opt_outs,
     overview,
     review,
-    sending,
+    settings,
     workspaces,
 )
+from postcall.dashboard.views.settings import platforms, rules, twilio
 
 _workspace: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
@@ -46,9 +47,12 @@ _workspace: list[URLPattern | URLResolver] = [
     path("settings/opt-outs", opt_outs.opt_outs, name="opt-outs"),
     path("settings/opt-outs/add", opt_outs.add, name="opt-out-add"),
     path("settings/opt-outs/take-back", opt_outs.take_back, name="opt-out-take-back"),
-    path("settings", sending.sending, name="settings"),
-    path("settings/twilio/recheck", sending.recheck, name="recheck"),
-    path("settings/rules", sending.change_rules, name="settings-rules"),
+    path("settings", settings.first, name="settings"),
+    path("settings/twilio", twilio.twilio, name="settings-twilio"),
+    path("settings/twilio/recheck", twilio.recheck, name="recheck"),
+    path("settings/platforms", platforms.platforms, name="settings-platforms"),
+    path("settings/rules", rules.rules, name="settings-rules"),
+    path("settings/rules/save", rules.save, name="settings-rules-save"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
