@@ -13,7 +13,7 @@ from postcall.followups.models import FollowUp, OptOut
 from postcall.messages.models import Message
 from postcall.workspaces.models import AuditEntry, Membership, Workspace
 
-from .factories import PASSWORD, a_member, a_message
+from .factories import PASSWORD, a_call, a_member, a_message
 from .test_isolation import Everything, everything
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +36,9 @@ FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
     "block": lambda ours: {"number": "+14155550177"},
     "opt-out-add": lambda ours: {"number": "+14155550177", "quote": "By letter"},
     "opt-out-take-back": lambda ours: {"number": "+14155550178"},
+    "agent-create": lambda _: {"name": "Night desk", "timezone": "UTC", "locale": "en-US"},
+    "agent-change": lambda _: {"name": "Night desk", "timezone": "UTC", "locale": "en-US"},
+    "adopt-agent": lambda _: {"source": "vapi", "ref": "asst-unknown", "name": "Night desk"},
     "settings-rules-save": lambda ours: {"countries": "US", "valid_for_minutes": "60", "unconfirmed": "hold"},
 }
 
@@ -46,6 +49,8 @@ def ready(ours: Everything, name: str) -> None:
         ours.message = a_message(ours.held, Message.Status.QUEUED)
     if name == "opt-out-take-back":
         OptOut.objects.create(workspace=ours.workspace, number="+14155550178", origin="said")
+    if name == "adopt-agent":
+        a_call(None, ours.workspace, agent_ref="asst-unknown")
     if name == "judge-again":
         FollowUp.objects.filter(pk=ours.held.pk).update(reason="judge_failed")
 

@@ -167,6 +167,43 @@ def delete_agent(agent: Agent) -> None:
     agent.attachments.filter(deleted_at=None).update(deleted_at=now)
 
 
+@transaction.atomic
+def add_external_id(agent: Agent, source_kind: str, external_id: str) -> None:
+    """Without effect where the agent has it already. Raises ExternalIdTaken."""
+    kept = [*agent.external_ids.filter(live=True).order_by("pk")]
+    if any((row.source_kind, row.external_id) == (source_kind, external_id) for row in kept):
+        return
+    content = content_of(agent)
+    added = ExternalIdContent.model_validate({"source": source_kind, "id": external_id})
+    content.external_ids.append(added)
+    _set_external_ids(agent, content)
+
+
+def content_of(agent: Agent) -> AgentContent:
+    """The agent as it is, as one would say it."""
+    known = agent.external_ids.filter(live=True).order_by("pk")
+    return AgentContent.model_construct(
+        name=agent.name,
+        external_ids=[
+            ExternalIdContent.model_construct(source=row.source_kind, id=row.external_id) for row in known
+        ],
+        timezone=agent.timezone,
+        locale=agent.locale,
+        business_name=agent.business_name,
+        sender=_sender_of(agent),
+    )
+
+
+def _sender_of(agent: Agent) -> SenderChoice | None:
+    if not (agent.from_number or agent.messaging_service_sid or agent.follow_agent_number):
+        return None
+    return SenderChoice.model_construct(
+        from_number=agent.from_number or None,
+        messaging_service_sid=agent.messaging_service_sid or None,
+        follow_agent_number=agent.follow_agent_number,
+    )
+
+
 def _columns(content: AgentContent) -> dict[str, str | bool]:
     sender = content.sender
     return {

@@ -10,9 +10,9 @@ from postcall.dashboard.icons import icons
 from postcall.dashboard.signing_in import SignIn, SignOut
 from postcall.dashboard.views import (
     actions,
-    agents,
     calls,
     follow_ups,
+    go,
     messages,
     opt_outs,
     overview,
@@ -20,6 +20,10 @@ from postcall.dashboard.views import (
     settings,
     workspaces,
 )
+from postcall.dashboard.views.agents import attachments
+from postcall.dashboard.views.agents import pages as agents
+from postcall.dashboard.views.agents import setup as agent_setup
+from postcall.dashboard.views.agents import unknown as unknown_agents
 from postcall.dashboard.views.settings import platforms, rules, twilio
 
 _workspace: list[URLPattern | URLResolver] = [
@@ -42,11 +46,21 @@ _workspace: list[URLPattern | URLResolver] = [
     path("actions", actions.every, name="actions"),
     path("actions/<uuid:action_id>", actions.one, name="action"),
     path("agents", agents.every, name="agents"),
-    path("agents/<uuid:agent_id>", agents.one, name="agent"),
+    path("agents/new", agent_setup.new, name="agent-new"),
+    path("agents/create", agent_setup.create, name="agent-create"),
+    path("agents/unknown", unknown_agents.every, name="unknown-agents"),
+    path("agents/unknown/adopt", unknown_agents.adopt, name="adopt-agent"),
+    path("agents/<uuid:agent_id>", agents.summary, name="agent"),
+    path("agents/<uuid:agent_id>/actions", attachments.actions, name="agent-actions"),
+    path("agents/<uuid:agent_id>/calls", agents.calls, name="agent-calls"),
+    path("agents/<uuid:agent_id>/setup", agent_setup.setup, name="agent-setup"),
+    path("agents/<uuid:agent_id>/change", agent_setup.change, name="agent-change"),
+    path("agents/<uuid:agent_id>/delete", agent_setup.delete, name="agent-delete"),
     path("block", opt_outs.block, name="block"),
     path("settings/opt-outs", opt_outs.opt_outs, name="opt-outs"),
     path("settings/opt-outs/add", opt_outs.add, name="opt-out-add"),
     path("settings/opt-outs/take-back", opt_outs.take_back, name="opt-out-take-back"),
+    path("go", go.go, name="go"),
     path("settings", settings.first, name="settings"),
     path("settings/twilio", twilio.twilio, name="settings-twilio"),
     path("settings/twilio/recheck", twilio.recheck, name="recheck"),
