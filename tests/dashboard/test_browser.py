@@ -167,8 +167,15 @@ def test_it_finds_a_call_from_the_keyboard(signed_in: SignedIn, busy: Workspace,
     page.goto(f"/w/{busy.pk}/")
     page.keyboard.press("Control+k")
     page.keyboard.type("555 0141")
+    expect(page.get_by_role("dialog").get_by_role("link", name="Inés Calder")).to_be_visible()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="Inés Calder")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Inés Calder")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("sending rules")
+    expect(page.locator("[data-for='sending rules']")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("settings/rules"))
 
 
 def test_it_reviews_from_the_keyboard(page: Page, workspace: Workspace) -> None:

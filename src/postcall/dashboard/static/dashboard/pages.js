@@ -78,14 +78,6 @@ addEventListener("beforeunload", (event) => { if (changed.size) event.preventDef
 const writing = (element) => element.matches("input:not([type=checkbox]), textarea, select");
 
 document.addEventListener("keydown", (event) => {
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
-    const find = document.getElementById("find");
-    if (find) {
-      event.preventDefault();
-      find.select();
-    }
-    return;
-  }
   if (event.key === "Escape") {
     const menu = document.querySelector("details.menu[open]");
     if (menu) {
