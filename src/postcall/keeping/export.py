@@ -57,6 +57,7 @@ KINDS: Final = (
     Kind("workspace", "workspaces.Workspace", "pk"),
     Kind("person", "workspaces.User", "memberships__workspace", frozenset({"password"})),
     Kind("membership", "workspaces.Membership"),
+    Kind("invitation", "workspaces.Invitation", without=frozenset({"digest"})),
     Kind("api_key", "workspaces.ApiKey", without=frozenset({"digest"})),
     Kind("twilio_account", "postcall_messages.Account", without=frozenset({"inbound_token"})),
     Kind("sending_account", "postcall_messages.SendingAccount"),

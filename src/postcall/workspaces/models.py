@@ -11,6 +11,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 
 from postcall.ids import new_id
 
@@ -28,7 +29,9 @@ class Workspace(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=100)
     is_sample = models.BooleanField(default=False)
+    is_default = models.BooleanField(default=False, help_text="What the environment's account and keys are for.")
     created_at = models.DateTimeField(auto_now_add=True)
+    checklist_dismissed = models.BooleanField(default=False)
 
     # Sending rules. A window of None..None: at any hour.
     window_start = models.TimeField(null=True, default=time(9))
@@ -45,7 +48,10 @@ class Workspace(models.Model):
     class Meta:
         db_table = "workspace"
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(Lower("name"), name="workspace_name_once")
+            models.UniqueConstraint(Lower("name"), name="workspace_name_once"),
+            models.UniqueConstraint(
+                fields=["is_default"], condition=models.Q(is_default=True), name="workspace_default_once"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -72,6 +78,7 @@ class User(AbstractBaseUser):
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=100, blank=True)
     is_active = models.BooleanField(default=True)
+    signed_out_times = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[People] = People()
@@ -86,6 +93,11 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """As Django's, which ends all sessions with a new password; also with another `signed_out_times`."""
+        own = f"{self.password}:{self.signed_out_times}"
+        return salted_hmac("postcall.session", own, secret=secret, algorithm="sha256").hexdigest()
+
 
 class Membership(models.Model):
     """What a person may do in a workspace."""
@@ -99,11 +111,32 @@ class Membership(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices)
+    seen_at = models.DateTimeField(null=True, help_text="To a few minutes.")
 
     class Meta:
         db_table = "membership"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["workspace", "user"], name="membership_once")
+        ]
+
+
+class Invitation(models.Model):
+    """An open invitation: whoever has its link and goes by its e-mail address may become a member. Accepted or
+    revoked, it is deleted; the audit log tells of it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=10, choices=Membership.Role.choices)
+    digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "invitation"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint("workspace", Lower("email"), name="invitation_once")
         ]
 
 
