@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.http import HttpRequest
 from pydantic import BaseModel, ValidationError
@@ -13,6 +13,7 @@ from postcall.shapes import storable
 from postcall.sources.reading import errors_of
 
 Content = TypeVar("Content", bound=BaseModel)
+_ATTRIBUTES: Final = ("typed", "problems", "is_well")
 
 
 class Form:
@@ -40,6 +41,10 @@ class Form:
         )
 
     def __getitem__(self, name: str) -> str:
+        """What was typed into a field; empty where nothing was."""
+        # A template tries a key before an attribute: `form.problems` is to be the latter.
+        if name in _ATTRIBUTES:
+            raise KeyError(name)
         return self.typed.get(name, "")
 
     def ticked(self, name: str) -> bool:
