@@ -18,6 +18,7 @@ from postcall.dashboard.views import (
     overview,
     review,
     settings,
+    why,
     workspaces,
 )
 from postcall.dashboard.views.agents import attachments
@@ -28,7 +29,9 @@ from postcall.dashboard.views.settings import platforms, rules, twilio
 
 _workspace: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
+    path("live", overview.live, name="overview-live"),
     path("calls", calls.log, name="calls"),
+    path("calls/why", why.why, name="why"),
     path("calls/live", calls.live, name="calls-live"),
     path("calls/<uuid:call_id>", calls.call, name="call"),
     path("calls/<uuid:call_id>/live", calls.call_live, name="call-live"),
