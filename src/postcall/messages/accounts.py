@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from postcall.config import config
 from postcall.followups.models import FollowUp, Reason
@@ -20,6 +21,7 @@ from postcall.workspaces.models import Workspace
 SANDBOX_URL = "sandbox"  # resolved when it is used: the stand-in may be at another address after every start
 MOST_KEPT = 1000
 SANDBOX_NUMBER = "+15005550006"
+NOT_SHARED = "this deployment has no shared Twilio account: TWILIO_ACCOUNT_SID is not set"
 # Reasons that end by themselves once the workspace has an account that works.
 HELD_FOR_ACCOUNT = (Reason.SENDER_PAUSED.value, Reason.MESSAGING_NOT_CONFIGURED.value)
 
@@ -171,6 +173,31 @@ def use_own(
 
     Raises SecretMissing when there is none to keep.
     """
+    wanted = own_account(
+        workspace,
+        account_sid=account_sid,
+        auth_token=auth_token,
+        api_key_sid=api_key_sid,
+        api_key_secret=api_key_secret,
+        from_number=from_number,
+        messaging_service_sid=messaging_service_sid,
+        api_url=api_url,
+    )
+    return _point(workspace.pk, _version(wanted))
+
+
+def own_account(
+    workspace: Workspace,
+    *,
+    account_sid: str,
+    auth_token: str | None = None,
+    api_key_sid: str = "",
+    api_key_secret: str | None = None,
+    from_number: str = "",
+    messaging_service_sid: str = "",
+    api_url: str | None = None,
+) -> Account:
+    """The account that `use_own` would have the workspace send by, not stored. Raises SecretMissing."""
     before = Account.objects.filter(workspace=workspace, kind=Account.Kind.OWN).order_by("-id").first()
     if auth_token is None:
         if before is None or before.account_sid != account_sid:
@@ -180,7 +207,7 @@ def use_own(
         if before is None or before.api_key_sid != api_key_sid:
             raise SecretMissing("api_key_secret: enter it; it is not known for this API key")
         api_key_secret = before.api_key_secret
-    wanted = Account(
+    return Account(
         workspace=workspace,
         kind=Account.Kind.OWN,
         account_sid=account_sid,
@@ -191,7 +218,6 @@ def use_own(
         messaging_service_sid=messaging_service_sid,
         api_url=api_url or config().twilio_api_url,
     )
-    return _point(workspace.pk, _version(wanted))
 
 
 @transaction.atomic
@@ -199,7 +225,7 @@ def use_shared(workspace: Workspace) -> SendingAccount:
     """The workspace sends by the deployment's shared account. Raises NoSharedAccount."""
     account = shared_account()
     if account is None:
-        raise NoSharedAccount("this deployment has no shared Twilio account: TWILIO_ACCOUNT_SID is not set")
+        raise NoSharedAccount(NOT_SHARED)
     return _point(workspace.pk, account)
 
 
@@ -244,10 +270,13 @@ def resume(workspace_id: UUID) -> int:
 
     The claim looks at each again: what still cannot go is held further, and what has expired is not sent.
     """
-    return bring_forward(
-        Message.objects.filter(
-            workspace_id=workspace_id,
-            follow_up__outcome=FollowUp.Outcome.HELD,
-            follow_up__reason__in=HELD_FOR_ACCOUNT,
-        )
+    return bring_forward(held_for_account(workspace_id))
+
+
+def held_for_account(workspace_id: UUID) -> QuerySet[Message]:
+    """The texts that wait for an account or a sender that works."""
+    return Message.objects.filter(
+        workspace_id=workspace_id,
+        follow_up__outcome=FollowUp.Outcome.HELD,
+        follow_up__reason__in=HELD_FOR_ACCOUNT,
     )

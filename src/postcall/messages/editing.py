@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import time
 from typing import Annotated, Any, Literal, Self
 
 import phonenumbers
+from django.db.models import Count
 from pydantic import AfterValidator, BaseModel, Field, StrictInt, model_validator
 
 from postcall.agents.editing import Conflict, FromNumber, Invalid, MessagingServiceSid
 from postcall.messages import accounts
 from postcall.messages.claim import look_again
+from postcall.messages.findings import Finding, account_finding, sender_finding
+from postcall.messages.models import Attempt, Message
+from postcall.messages.twilio_client import forget_client
+from postcall.messages.waiting import WAITING
 from postcall.shapes import Strict
 from postcall.workspaces.models import Workspace
 
@@ -133,26 +141,94 @@ def choose_account(workspace: Workspace, content: TwilioContent) -> None:
 
     Raises Conflict for an account that this workspace may not have, Invalid where a secret is needed.
     """
-    if workspace.is_sample and content.use != "sandbox":
-        raise Conflict("the sample workspace always sends through the sandbox", "use")
-    try:
+    with _as_edit():
+        _check_sample(workspace, content)
         if content.use == "sandbox":
             accounts.use_sandbox(workspace)
         elif content.use == "shared":
             accounts.use_shared(workspace)
         else:
-            assert content.account_sid is not None
-            accounts.use_own(
-                workspace,
-                account_sid=content.account_sid,
-                auth_token=content.auth_token,
-                api_key_sid=content.api_key_sid or "",
-                api_key_secret=content.api_key_secret,
-                from_number=content.from_number or "",
-                messaging_service_sid=content.messaging_service_sid or "",
-            )
+            accounts.use_own(workspace, **_own(content))
+
+
+def vet(workspace: Workspace, content: TwilioContent) -> list[Finding]:
+    """What Twilio says of the account and the sender that `content` names, before anything is stored; nothing for
+    the sandbox. The account comes first: where it is not well, nothing else can be seen.
+
+    Takes as long as Twilio does, so it belongs outside any transaction. Raises like `choose_account`.
+    """
+    with _as_edit():
+        _check_sample(workspace, content)
+        if content.use == "sandbox":
+            return []
+        wanted = (
+            accounts.shared_account()
+            if content.use == "shared"
+            else accounts.own_account(workspace, **_own(content))
+        )
+        if wanted is None:
+            raise accounts.NoSharedAccount(accounts.NOT_SHARED)
+    try:
+        whole = account_finding(wanted)
+        sender = wanted.messaging_service_sid or wanted.from_number
+        return [whole, sender_finding(wanted, sender)] if whole.well and sender else [whole]
+    finally:
+        if content.use == "own":
+            forget_client(wanted)
+
+
+def _check_sample(workspace: Workspace, content: TwilioContent) -> None:
+    if workspace.is_sample and content.use != "sandbox":
+        raise Conflict("the sample workspace always sends through the sandbox", "use")
+
+
+def _own(content: TwilioContent) -> dict[str, Any]:
+    return {
+        "account_sid": content.account_sid,
+        "auth_token": content.auth_token,
+        "api_key_sid": content.api_key_sid or "",
+        "api_key_secret": content.api_key_secret,
+        "from_number": content.from_number or "",
+        "messaging_service_sid": content.messaging_service_sid or "",
+    }
+
+
+@contextmanager
+def _as_edit() -> Iterator[None]:
+    try:
+        yield
     except accounts.SecretMissing as error:
         field, _, said = str(error).partition(": ")
         raise Invalid(said, field) from None
     except accounts.NoSharedAccount as error:
         raise Conflict(str(error), "use") from None
+
+
+@dataclass(frozen=True)
+class Switching:
+    """What another choice of account touches. `held`: texts that wait for an account that works, and go by the next
+    one if they are still in time. `tracked` by account SID: texts that an account before this one sent and still
+    follows to their end."""
+
+    held: int
+    tracked: Mapping[str, int]
+
+
+def switching(workspace: Workspace) -> Switching:
+    """What changing the account touches by now."""
+    now = accounts.sending_account(workspace.pk)
+    underway = Attempt.objects.filter(workspace=workspace, open=True, due_at__isnull=False)
+    if now is not None:
+        underway = underway.exclude(account_sid=now.account.account_sid)
+    tracked = underway.values("account_sid").annotate(count=Count("pk")).order_by("account_sid")
+    return Switching(
+        held=accounts.held_for_account(workspace.pk).count(),
+        tracked={row["account_sid"]: row["count"] for row in tracked},
+    )
+
+
+def waiting_by_reason(workspace: Workspace) -> dict[str, int]:
+    """How many texts wait to be sent, by the reason for which they wait; empty: they are about to go."""
+    texts = Message.objects.filter(workspace=workspace, status__in=WAITING, due_at__isnull=False)
+    counted = texts.values("follow_up__reason").annotate(count=Count("pk")).order_by("-count")
+    return {row["follow_up__reason"]: row["count"] for row in counted}

@@ -282,6 +282,13 @@ def _object(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def forget_client(account: Account) -> None:
+    """Closes the connections of an account that is not kept."""
+    with _clients_lock:
+        for key in [key for key in _clients if key[0] == account.pk]:
+            _clients.pop(key).http_client.session.close()
+
+
 def forget_clients() -> None:
     """Closes every connection; the next request makes a new client."""
     with _clients_lock:

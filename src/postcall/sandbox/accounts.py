@@ -18,11 +18,21 @@ _KEY_SID = re.compile(r"SK[0-9a-fA-F]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A Twilio account that the stand-in knows. `api_keys` are secrets by key SID (SK…)."""
+    """A Twilio account that the stand-in knows. `api_keys` are secrets by key SID (SK…).
+
+    `status` and `type` are Twilio's words (active, suspended, closed; Full, Trial). `test`: its token is that of
+    test credentials, with which nothing can be looked at. `numbers` says of each of its numbers whether it can send
+    texts, `services` which senders each of its messaging services has; None: whatever it is asked for.
+    """
 
     sid: str
     auth_token: str = field(repr=False)
     api_keys: dict[str, str] = field(default_factory=dict, repr=False)
+    status: str = "active"
+    type: str = "Full"
+    test: bool = False
+    numbers: dict[str, bool] | None = None
+    services: dict[str, tuple[str, ...]] | None = None
 
 
 class Accounts:
@@ -42,6 +52,10 @@ class Accounts:
         if account := self._fixed.get(account_sid):
             return account.auth_token
         return self._store.token_of(account_sid)
+
+    def known(self, account_sid: str) -> Account:
+        """The account as it was given; of an open stand-in one that has everything."""
+        return self._fixed.get(account_sid) or Account(account_sid, self._store.token_of(account_sid) or "")
 
     def check(self, authorization: str | None, account_sid: str | None = None) -> str:
         """The account that a request speaks for; `account_sid` is the one in its path, where there is one.

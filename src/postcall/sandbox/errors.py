@@ -5,6 +5,7 @@ from __future__ import annotations
 REFUSALS: dict[int, tuple[int, str]] = {
     20001: (400, "A parameter of the request is not valid"),
     20003: (401, "Authenticate"),
+    20008: (403, "This cannot be accessed with test credentials"),
     20009: (409, "The message is still on its way: it can be neither redacted nor deleted yet"),
     20404: (404, "The requested resource was not found"),
     20429: (429, "Too many requests"),

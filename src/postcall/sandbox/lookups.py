@@ -6,6 +6,7 @@ import re
 
 from aiohttp import web
 
+from postcall.sandbox.accounts import Account
 from postcall.sandbox.api import STAND_IN, account_of, answer_json, twilio
 from postcall.sandbox.creating import pool_number
 from postcall.sandbox.errors import Refusal
@@ -17,37 +18,61 @@ _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
 def routes() -> list[web.RouteDef]:
     pattern = "/2010-04-01/Accounts/{account_sid:[A-Z0-9a-z]+}"
+    service_path = "/v1/Services/{sid}"
     return [
         web.get(f"{pattern}.json", twilio("account", account)),
         web.get(f"{pattern}/IncomingPhoneNumbers.json", twilio("numbers", numbers)),
-        web.get("/v1/Services/{sid}", twilio("service", service)),
+        web.get(f"{pattern}/Keys/{{sid}}.json", twilio("key", key)),
+        web.get(service_path, twilio("service", service)),
+        web.get(f"{service_path}/{{kind:PhoneNumbers|ShortCodes|AlphaSenders}}", twilio("senders", senders)),
     ]
 
 
 async def account(request: web.Request) -> web.StreamResponse:
-    account_sid = account_of(request)
+    known = _looked_at(request)
     return answer_json(
         {
             "auth_token": None,
             "date_created": date(0),
             "date_updated": date(0),
             "friendly_name": "Sandbox",
-            "owner_account_sid": account_sid,
-            "sid": account_sid,
-            "status": "active",
-            "subresource_uris": {"messages": f"{account_path(account_sid)}/Messages.json"},
-            "type": "Full",
-            "uri": f"{account_path(account_sid)}.json",
+            "owner_account_sid": known.sid,
+            "sid": known.sid,
+            "status": known.status,
+            "subresource_uris": {"messages": f"{account_path(known.sid)}/Messages.json"},
+            "type": known.type,
+            "uri": f"{account_path(known.sid)}.json",
         }
     )
 
 
+def _looked_at(request: web.Request) -> Account:
+    """The account that a request looks at. Raises Refusal."""
+    known = request.app[STAND_IN].accounts.known(account_of(request))
+    if known.test:
+        raise Refusal(20008)
+    return known
+
+
+async def key(request: web.Request) -> web.StreamResponse:
+    known, sid = _looked_at(request), request.match_info["sid"]
+    if sid not in known.api_keys:
+        raise Refusal(20404, sid)
+    return answer_json(
+        {"sid": sid, "friendly_name": "Sandbox key", "date_created": date(0), "date_updated": date(0)}
+    )
+
+
 async def numbers(request: web.Request) -> web.StreamResponse:
-    """The account owns every number that it asks for by name, save those that cannot send."""
-    account_sid = account_of(request)
+    """Where nothing is said of its numbers, the account owns every one that it asks for by name, save those that
+    cannot send."""
+    known = _looked_at(request)
     asked = request.query.get("PhoneNumber", "+15005550006")
-    found = [] if asked in BAD_SENDERS else [_number(account_sid, asked)]
-    path = f"{account_path(account_sid)}/IncomingPhoneNumbers.json"
+    if known.numbers is None:
+        found = [] if asked in BAD_SENDERS else [_number(known.sid, asked, sends=True)]
+    else:
+        found = [_number(known.sid, asked, sends=known.numbers[asked])] if asked in known.numbers else []
+    path = f"{account_path(known.sid)}/IncomingPhoneNumbers.json"
     return answer_json(
         {
             "end": max(0, len(found) - 1),
@@ -63,12 +88,12 @@ async def numbers(request: web.Request) -> web.StreamResponse:
     )
 
 
-def _number(account_sid: str, number: str) -> dict[str, object]:
+def _number(account_sid: str, number: str, *, sends: bool) -> dict[str, object]:
     sid = f"PN{int(re.sub(r'[^0-9]', '', number) or 0):032x}"
     return {
         "account_sid": account_sid,
         "api_version": "2010-04-01",
-        "capabilities": {"fax": False, "mms": True, "sms": True, "voice": True},
+        "capabilities": {"fax": False, "mms": sends, "sms": sends, "voice": True},
         "date_created": date(0),
         "date_updated": date(0),
         "friendly_name": number,
@@ -80,10 +105,7 @@ def _number(account_sid: str, number: str) -> dict[str, object]:
 
 
 async def service(request: web.Request) -> web.StreamResponse:
-    account_sid = request.app[STAND_IN].accounts.check(request.headers.get("Authorization"))
-    sid = request.match_info["sid"]
-    if not _SERVICE.fullmatch(sid):
-        raise Refusal(20404, sid)
+    account_sid, sid, _ = _service_of(request)
     return answer_json(
         {
             "account_sid": account_sid,
@@ -94,3 +116,36 @@ async def service(request: web.Request) -> web.StreamResponse:
             "url": f"https://messaging.twilio.com/v1/Services/{sid}",
         }
     )
+
+
+def _service_of(request: web.Request) -> tuple[str, str, tuple[str, ...]]:
+    """The account, the service and its senders. Raises Refusal."""
+    account_sid = request.app[STAND_IN].accounts.check(request.headers.get("Authorization"))
+    known, sid = request.app[STAND_IN].accounts.known(account_sid), request.match_info["sid"]
+    if not _SERVICE.fullmatch(sid) or (known.services is not None and sid not in known.services):
+        raise Refusal(20404, sid)
+    return account_sid, sid, (pool_number(sid),) if known.services is None else known.services[sid]
+
+
+_LISTED_AS = {"PhoneNumbers": "phone_numbers", "ShortCodes": "short_codes", "AlphaSenders": "alpha_senders"}
+
+
+async def senders(request: web.Request) -> web.StreamResponse:
+    """Those of the service's senders that are of the kind asked for."""
+    _, sid, of_service = _service_of(request)
+    kind = request.match_info["kind"]
+    mine = [sender for sender in of_service if _kind_of(sender) == kind]
+    return answer_json(
+        {"meta": {"page": 0, "page_size": 50}, _LISTED_AS[kind]: [_sender(sid, each) for each in mine]}
+    )
+
+
+def _kind_of(sender: str) -> str:
+    if sender.startswith("+"):
+        return "PhoneNumbers"
+    return "ShortCodes" if sender.isdecimal() else "AlphaSenders"
+
+
+def _sender(service_sid: str, sender: str) -> dict[str, object]:
+    field = {"PhoneNumbers": "phone_number", "ShortCodes": "short_code", "AlphaSenders": "alpha_sender"}
+    return {"service_sid": service_sid, field[_kind_of(sender)]: sender}
