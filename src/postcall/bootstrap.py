@@ -16,8 +16,11 @@ from django.utils import timezone
 
 from postcall.config import config
 from postcall.messages.accounts import sending_account, settle_default_account
-from postcall.workspaces.audit import CHANGED, SYSTEM, Thing, record
+from postcall.workspaces.audit import CHANGED, SYSTEM, Actor, Thing, record
+from postcall.workspaces.claim import fits
+from postcall.workspaces.members import rename
 from postcall.workspaces.models import DEFAULT_WORKSPACE, SAMPLE_WORKSPACE, ApiKey, Membership, User, Workspace
+from postcall.workspaces.scope import locked
 
 LOCAL_OWNER: Final = "owner@localhost"
 ENVIRONMENT_KEY: Final = "POSTCALL_API_KEY"
@@ -27,12 +30,12 @@ LOCK_PAUSE_S: Final = 0.2
 log = structlog.get_logger(__name__)
 
 
-def prepare(local_owner_password: str | None = None) -> None:
-    """Migrates and settles what the environment asks for; any number of processes may do so at once.
+class AlreadyClaimed(Exception):
+    """Somebody can sign in already."""
 
-    `local_owner_password`: with the embedded database, the password of `owner@localhost`, who is made when the
-    environment names no owner and nobody else can sign in yet.
-    """
+
+def prepare() -> None:
+    """Migrates and settles what the environment asks for; any number of processes may do so at once."""
     with _only_one():
         if config().notify:  # a pooler's connection is left as it is
             # A migration may think for longer between two statements than any other transaction.
@@ -40,7 +43,7 @@ def prepare(local_owner_password: str | None = None) -> None:
                 cursor.execute("SET idle_in_transaction_session_timeout = 0")
         try:
             call_command("migrate", verbosity=0, interactive=False)
-            _settle(local_owner_password)
+            _settle()
         finally:
             if config().notify:
                 with connection.cursor() as cursor:
@@ -69,7 +72,7 @@ def _locked(own: BaseDatabaseWrapper) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _settle(local_owner_password: str | None) -> None:
+def _settle() -> None:
     workspace = default_workspace()
     _settle_account(workspace)
     environment = config()
@@ -77,8 +80,6 @@ def _settle(local_owner_password: str | None) -> None:
         settle_key(workspace, ENVIRONMENT_KEY, environment.api_key.get_secret_value())
     if environment.admin_email and environment.admin_password:
         own(environment.admin_email, environment.admin_password.get_secret_value())
-    elif local_owner_password and not User.objects.exclude(email=LOCAL_OWNER).exists():
-        own(LOCAL_OWNER, local_owner_password)
 
 
 @transaction.atomic
@@ -92,8 +93,56 @@ def _settle_account(workspace: Workspace) -> None:
 
 @transaction.atomic
 def default_workspace() -> Workspace:
-    found = Workspace.objects.filter(name__iexact=DEFAULT_WORKSPACE).first()
-    return found or _make(Workspace(name=DEFAULT_WORKSPACE))
+    """The workspace that the environment's account and keys are for, whatever its name is by now."""
+    found = Workspace.objects.filter(is_default=True).first()
+    if found is not None:
+        return found
+    named = Workspace.objects.filter(name__iexact=DEFAULT_WORKSPACE).first()
+    if named is None:
+        return _make(Workspace(name=DEFAULT_WORKSPACE, is_default=True))
+    named.is_default = True  # made before a default workspace could be renamed
+    named.save(update_fields=["is_default"])
+    return named
+
+
+def is_unclaimed() -> bool:
+    """Whether nobody can sign in yet."""
+    return not User.objects.exists()
+
+
+def opens_unclaimed(token: str) -> bool:
+    """Whether the token of a set-up link is this instance's, and nobody can sign in yet."""
+    return is_unclaimed() and fits(token, config().secret_keys, str(default_workspace().pk))
+
+
+@transaction.atomic
+def claim(email: str, password: str, name: str, workspace_name: str) -> User:
+    """Makes the first person, an owner of the default workspace, which is called `workspace_name` from now on, and
+    of the sample workspace where there is one.
+
+    Raises AlreadyClaimed, and CannotChange about the workspace's name.
+    """
+    workspace = locked(default_workspace())
+    if not is_unclaimed():
+        raise AlreadyClaimed
+    before = workspace.name
+    rename(workspace, workspace_name)
+    person = User.objects.create_user(email, password, name=name)
+    for each in (default_workspace(), _sample()):
+        if each is not None:
+            _make_owner(each, person, Actor.of_person(person))
+    if before != workspace_name:
+        thing = Thing("workspace", workspace.pk, workspace_name)
+        record(workspace, Actor.of_person(person), "update", thing, {"name": [before, workspace_name]})
+    return person
+
+
+def local_owner(password: str) -> None:
+    """With the embedded database: makes `owner@localhost` where nobody can sign in yet."""
+    with transaction.atomic():
+        locked(default_workspace())
+        if is_unclaimed():
+            own(LOCAL_OWNER, password)
 
 
 def _make(workspace: Workspace) -> Workspace:
@@ -142,13 +191,13 @@ def _person(user: User) -> Thing:
     return Thing("user", user.pk, user.email)
 
 
-def _make_owner(workspace: Workspace, user: User) -> None:
+def _make_owner(workspace: Workspace, user: User, actor: Actor = SYSTEM) -> None:
     before = Membership.objects.filter(workspace=workspace, user=user).values_list("role", flat=True).first()
     if before == Membership.Role.OWNER:
         return
     Membership.objects.update_or_create(workspace=workspace, user=user, defaults={"role": Membership.Role.OWNER})
     told = {"role": [before, Membership.Role.OWNER.value]}
-    record(workspace, SYSTEM, "update" if before else "create", _person(user), told)
+    record(workspace, actor, "update" if before else "create", _person(user), told)
 
 
 @transaction.atomic

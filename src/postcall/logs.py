@@ -20,6 +20,7 @@ _NUMBER = re.compile(r"\+?\b\d{10,15}\b")
 # Whoever knows one of these can come in: an address's token, a key, a password; and the characters it is made of.
 _SECRETS = (
     re.compile(r"(/in/[\w-]+/|/twilio/(?:status|inbound)/)[\w%.~-]+"),
+    re.compile(r"((?:/|%2F)(?:invitations|set-up|reset)(?:/|%2F))[\w%.~/-]+", re.IGNORECASE),
     re.compile(r"(\b(?:bearer|basic)\s+)[\w+/=.~-]{6,}", re.IGNORECASE),
     re.compile(r"(\b(?:pc_|whsec_|sk-))[\w+/=-]{6,}"),
     re.compile(r"(\b\w+://[^\s:/@]*:)[^\s/@]+(?=@)"),

@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from postcall.cli.addresses import ask_directly, local_url
-from postcall.cli.environment import data_dir, prepared
+from postcall.cli.environment import data_dir, prepared, sign_in_password
 from postcall.cli.output import err, fail, note, out, print_json
 from postcall.cli.people import AsJson, InWorkspace, workspace_named
 
@@ -227,8 +227,10 @@ def _print_counts(counts: Counter[str], outcomes: dict[str, int]) -> None:
 def sample(as_json: AsJson = False) -> None:
     """Set up the sample workspace and put its calls through a running Postcall, once; show what became of them."""
     with prepared():
-        from postcall.bootstrap import sample_workspace
+        from postcall.bootstrap import local_owner, sample_workspace
 
+        if password := sign_in_password():
+            local_owner(password)
         tenant, api_key = sample_workspace(_sample_key())
         with_api = _Api(local_url(), api_key)
         _set_up(with_api)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from postcall.cli.addresses import answers
 from postcall.cli.environment import EMBEDDED, data_dir, django
+from postcall.cli.first_run import set_up_link
 from postcall.cli.model_keys import missing_key
 from postcall.cli.output import fail, out, print_json
 from postcall.config import config
@@ -137,7 +138,13 @@ def _database() -> Iterator[Finding]:
         yield Finding("Worker", "warning", "none is running", "start one with `postcall up` or `postcall worker`")
 
 
+def _people() -> Iterator[Finding]:
+    if link := set_up_link():
+        yield Finding("Sign-in", "warning", "nobody can sign in yet", f"make the owner at {link}")
+
+
 def _contents() -> Iterator[Finding]:
+    yield from _people()
     secrets = _secrets()
     yield secrets
     if secrets.level == "ok":  # whose accounts cannot be opened cannot be looked at

@@ -100,7 +100,7 @@ def prepared() -> Iterator[None]:
     with django():
         from postcall.bootstrap import prepare
 
-        prepare(sign_in_password())
+        prepare()
         yield
 
 

@@ -10,6 +10,7 @@ import typer
 
 from postcall.cli.addresses import listening_address, refuse_taken_port
 from postcall.cli.environment import database, django, prepared
+from postcall.cli.first_run import set_up_link
 from postcall.cli.output import note
 from postcall.cli.processes import end_with_parent
 from postcall.config import config
@@ -25,10 +26,13 @@ def web(
     environment = config()
     address = listening_address(environment.host)
     # A part of `postcall up` is left to listen beside what a killed one may still hold.
-    if not end_with_parent():
+    part_of_up = end_with_parent()
+    if not part_of_up:
         refuse_taken_port(address, environment.port)
     # Django is loaded by the server's own worker process alone.
     with database():
+        if not part_of_up and (link := set_up_link()):
+            note(f"Nobody can sign in yet. Make the owner at {link}")
         server = Granian(
             "postcall.wsgi:application",
             address=address,

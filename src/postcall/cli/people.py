@@ -45,10 +45,12 @@ class Scope(StrEnum):
 
 
 def workspace_named(name: str) -> Workspace:
-    """Fails with the names there are."""
-    from postcall.workspaces.models import Workspace
+    """Fails with the names there are. The default workspace goes by its first name, too."""
+    from postcall.workspaces.models import DEFAULT_WORKSPACE, Workspace
 
     found = Workspace.objects.filter(name__iexact=name).first()
+    if found is None and name == DEFAULT_WORKSPACE:
+        found = Workspace.objects.filter(is_default=True).first()
     if found is None:
         known = ", ".join(Workspace.objects.order_by("name").values_list("name", flat=True))
         raise fail(f"there is no workspace “{name}”; there are: {known}")

@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import psycopg
 import typer
 from rich.panel import Panel
 from rich.text import Text
 
 from postcall.cli.addresses import ask_directly, free_port, local_url, refuse_taken_port, shown_url
 from postcall.cli.environment import EMBEDDED, data_dir, database, sign_in_password
+from postcall.cli.first_run import opens, password_of, set_up_link
 from postcall.cli.output import err, fail, note
 from postcall.cli.processes import Part, Whole
 from postcall.config import config
@@ -150,17 +150,11 @@ def _welcome(sample: bool) -> None:
 def _sign_in() -> list[str | tuple[str, str]]:
     if email := config().admin_email:
         return [f"{email}, with the password of POSTCALL_ADMIN_PASSWORD"]
-    password = sign_in_password()
-    if password and _can_sign_in(LOCAL_OWNER):
+    if link := set_up_link():
+        return ["nobody can yet: make the owner at\n           ", (link, "bold")]
+    stored, password = password_of(LOCAL_OWNER), sign_in_password()
+    if stored is None or password is None:
+        return ["as you did; `postcall user password EMAIL` gives a forgotten password anew"]
+    if opens(stored, password):
         return [(LOCAL_OWNER, "bold"), "   password ", (password, "bold")]
-    return ["with an account made by `postcall user create EMAIL`"]
-
-
-def _can_sign_in(email: str) -> bool:
-    """Asked past Django, which this process does without."""
-    try:
-        with psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=5) as connection:
-            row = connection.execute("SELECT 1 FROM person WHERE email = %s AND is_active", [email]).fetchone()
-    except psycopg.Error:
-        return False
-    return row is not None
+    return [(LOCAL_OWNER, "bold"), ", with the password that you gave it"]
