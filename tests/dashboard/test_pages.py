@@ -125,34 +125,6 @@ def test_it_tells_a_viewer_why_a_button_does_nothing(client: Client, workspace: 
     assert "Your role in this workspace is to look" in answer.content.decode()
 
 
-def test_it_counts_today_beside_the_same_day_a_week_ago(browser_client: Client, workspace: Workspace) -> None:
-    agent = an_agent(workspace)
-    booking = an_action(agent)
-    now = timezone.now()
-    a_message(a_follow_up(a_call(agent, received_at=now), booking, decided_at=now), created_at=now)
-    last = a_call(agent, received_at=now - timedelta(days=7, seconds=1))
-    assert last.received_at < now
-    page = shown(browser_client, workspace, "")
-    assert re.search(r'Texts sent</span><span class="v">1</span>', page)
-    assert re.search(r'Delivered</span><span class="v">1 <small>100 %</small>', page)
-    assert "Everything is going out" in page
-
-
-def test_it_names_what_needs_attention_with_its_mend(client: Client, busy: Workspace) -> None:
-    page = shown(client, busy, "")
-    assert "1 text failed with error 30034 in the last 24 h" in page
-    assert "Register a brand and a campaign" in page
-    assert "3 follow-ups wait for you" in page
-    assert "1 text unconfirmed" in page
-    assert "1 call of an unknown agent" in page
-
-
-def test_it_says_that_nothing_needs_you(browser_client: Client, workspace: Workspace) -> None:
-    agent = an_agent(workspace)
-    a_message(a_follow_up(a_call(agent), an_action(agent)))
-    assert "<h3>Nothing needs you</h3>" in shown(browser_client, workspace, "")
-
-
 def test_it_lists_messages_by_status_error_and_number(client: Client, busy: Workspace) -> None:
     def texts(query: str) -> int:
         return shown(client, busy, f"messages{query}").count("row-link")

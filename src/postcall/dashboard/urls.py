@@ -66,6 +66,7 @@ _workspace: list[URLPattern | URLResolver] = [
     path("go", go.go, name="go"),
     path("settings", settings.first, name="settings"),
     path("settings/twilio", twilio.twilio, name="settings-twilio"),
+    path("settings/twilio/choose", twilio.choose, name="twilio-choose"),
     path("settings/twilio/recheck", twilio.recheck, name="recheck"),
     path("settings/platforms", platforms.platforms, name="settings-platforms"),
     path("settings/rules", rules.rules, name="settings-rules"),

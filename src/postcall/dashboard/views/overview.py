@@ -2,52 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlencode
 
-from django.db.models import Count, Min, Q
 from django.http import HttpResponse
-from django.utils import timezone
-from django.utils.text import capfirst
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
+from django_htmx.http import HttpResponseClientRefresh
 
+from postcall.alerts.attention import matters
+from postcall.alerts.matters import Kind, Matter, Place, Target, Tone
 from postcall.calls.models import Call
 from postcall.dashboard.access import Visit, member
-from postcall.dashboard.templatetags.postcall import phone, relative
-from postcall.dashboard.words import Tone
+from postcall.dashboard.chart import chart
+from postcall.dashboard.figures import DAYS, WEEK, Counts, by_action, count, days, midnight
 from postcall.followups.models import FollowUp
-from postcall.ids import first_id
-from postcall.messages.errors import explain
-from postcall.messages.models import Message, SendingAccount
 from postcall.messages.pausing import pauses
-from postcall.workspaces.models import Workspace
-from postcall.workspaces.scope import within
+from postcall.sources.models import Source
+from postcall.work import clock
 
-_WEEK: Final = timedelta(days=7)
-_FAILED: Final = (Message.Status.FAILED, Message.Status.UNDELIVERED)
-_LEFT: Final = (Message.Status.ACCEPTED, Message.Status.SENT, Message.Status.DELIVERED, *_FAILED)
+MOST_ACTIONS: Final = 12
 
-
-@dataclass(frozen=True)
-class Counts:
-    """What a stretch of time brought. `sent` counts what Twilio took, also where it failed later."""
-
-    calls: int
-    sent: int
-    delivered: int
-    failed: int
-
-    @property
-    def share(self) -> float | None:
-        return self.delivered / self.sent if self.sent else None
+_ICONS: Final[dict[Tone, str]] = {"bad": "bad", "wait": "wait", "idle": "idle"}
+_ICONS_OF_KINDS: Final[dict[Kind, str]] = {
+    Kind.ACCOUNT: "warn",
+    Kind.CREDENTIALS: "key",
+    Kind.PAUSED: "warn",
+    Kind.WORK: "warn",
+    Kind.REFUSED: "block",
+    Kind.SILENT: "wait",
+    Kind.UNREGISTERED: "warn",
+    Kind.HELD: "held",
+    Kind.UNCONFIRMED: "unsure",
+    Kind.UNKNOWN_AGENT: "agents",
+}
+# Where a thing is mended: the name of its page and the word on the button.
+_PAGES: Final[dict[Place, tuple[str, str]]] = {
+    "twilio": ("settings-twilio", "Choose"),
+    "messages": ("messages", "Show"),
+    "review": ("review", "Review"),
+    "calls": ("calls", "Show"),
+    "unknown_agents": ("unknown-agents", "Assign"),
+    "platforms": ("settings-platforms", "Open"),
+    "judge": ("calls", "Show"),
+    "action": ("action", "Open"),
+    "agent": ("agent", "Open"),
+}
 
 
 @dataclass(frozen=True)
 class ToDo:
-    """Something that needs a person, with its mend; `presses`: its button does something at once."""
+    """Something that needs a person, with its mend; `presses`: its button does something at once. No `link`: it is
+    mended elsewhere."""
 
+    id: str
     tone: Tone
     icon: str
     title: str
@@ -60,136 +73,142 @@ class ToDo:
 @require_GET
 @member
 def overview(visit: Visit) -> HttpResponse:
-    now = timezone.now()
-    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    today = count(visit.workspace, midnight, now)
-    todos = list(to_do(visit, now))
-    return visit.page(
-        "overview/overview.html",
-        {
-            "today": today,
-            "before": count(visit.workspace, midnight - _WEEK, now - _WEEK),
-            "todos": todos,
-            "heading": heading(today, todos),
-            "has_calls": visit.rows(Call).exists(),
-            "now": now,
-            "week_ago": now - _WEEK,
-        },
-        place="overview",
+    context = _context(visit, clock.now())
+    return visit.page("overview/overview.html", context, place="overview")
+
+
+@require_GET
+@member
+def live(visit: Visit) -> HttpResponse:
+    """The pieces of the page that have changed since it was read. 204: none, as far as a short look tells."""
+    now = clock.now()
+    seen = dict(each.split(":", 1) for each in visit.request.GET.get("seen", "").split(",") if ":" in each)
+    if seen.get("pulse") == _pulse(visit, now):
+        return HttpResponse(status=204)
+    context = _context(visit, now)
+    if context["chart"] and "chart" not in visit.request.GET:
+        return HttpResponseClientRefresh()
+    context["changed"] = [piece for piece in context["pieces"] if seen.get(piece.name) != piece.digest]
+    return visit.part("overview/live.html", context)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of the page that is replaced by itself; `template` is its content."""
+
+    name: str
+    content: str
+
+    @property
+    def digest(self) -> str:
+        return _digest(self.content)
+
+
+_PIECES: Final = ("head", "stats", "todo", "chart", "figures", "by_action")
+
+
+def _context(visit: Visit, now: datetime) -> dict[str, Any]:
+    pulse = _pulse(visit, now)
+    context = _content(visit, now)
+    request = visit.request
+    pieces = [
+        Piece(name, render_to_string(f"dashboard/overview/{name}.html", {"visit": visit, **context}, request))
+        for name in _PIECES
+    ]
+    seen = ",".join([f"pulse:{pulse}", *(f"{piece.name}:{piece.digest}" for piece in pieces)])
+    return {**context, "pieces": pieces, "piece": {piece.name: piece.content for piece in pieces}, "seen": seen}
+
+
+def _content(visit: Visit, now: datetime) -> dict[str, Any]:
+    start = midnight(now)
+    today = count(visit.workspace, start, now)
+    todos = [_to_do(visit, matter) for matter in matters(visit.workspace, now)]
+    shown = days(visit.workspace, now)
+    return {
+        "today": today,
+        "before": count(visit.workspace, start - WEEK, now - WEEK),
+        "todos": todos,
+        "heading": heading(today, todos),
+        "held_count": visit.rows(FollowUp).filter(outcome=FollowUp.Outcome.HELD).count(),
+        "has_calls": visit.rows(Call).exists(),
+        "week_ago": now - WEEK,
+        "now": now,
+        "days": shown,
+        "chart": chart(shown) if any(day.bars for day in shown) else None,
+        "day_count": DAYS,
+        "actions": by_action(visit.workspace, now, MOST_ACTIONS),
+    }
+
+
+def _pulse(visit: Visit, now: datetime) -> str:
+    """Another one whenever the page may have changed: by cheap questions, and once a minute in any case."""
+    today = count(visit.workspace, midnight(now), now + timedelta(minutes=1))
+    held = visit.rows(FollowUp).filter(outcome=FollowUp.Outcome.HELD)
+    sources = visit.rows(Source).filter(deleted_at=None).order_by("pk")
+    return _digest(
+        [
+            str(today),
+            held.count(),
+            _newest(visit.rows(FollowUp).filter(outcome=FollowUp.Outcome.SKIPPED)),
+            _newest(visit.rows(Call)),
+            [str(pause) for pause in pauses(visit.workspace.pk)],
+            [str(each) for each in sources.values_list("pk", "last_rejected_at")],
+            now.replace(second=0, microsecond=0).isoformat(),
+            visit.membership.role,
+        ]
     )
 
 
-def count(workspace: Workspace, since: datetime, until: datetime) -> Counts:
-    """From `since` to `until`; calls by their arrival, texts by when they were made."""
-    first = first_id(since)
-    calls = within(workspace, Call).filter(pk__gte=first, received_at__gte=since, received_at__lt=until)
-    made = within(workspace, Message).filter(pk__gte=first, created_at__gte=since, created_at__lt=until)
-    texts = made.aggregate(
-        sent=Count("pk", filter=Q(status__in=_LEFT)),
-        delivered=Count("pk", filter=Q(status=Message.Status.DELIVERED)),
-        failed=Count("pk", filter=Q(status__in=_FAILED)),
-    )
-    return Counts(calls.count(), **texts)
+def _newest(rows: Any) -> str:
+    return str(rows.order_by("-pk").values_list("pk", flat=True).first())
 
 
-def heading(today: Counts, todos: list[ToDo]) -> str:
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+
+
+def heading(today: Counts, todos: Sequence[ToDo]) -> str:
     """The answer at first glance."""
     if any(todo.tone == "bad" for todo in todos):
+        if today.sent and today.failed * 10 <= today.sent and not any(todo.presses for todo in todos):
+            return "Nearly everything is going out"
         return "Some texts are not going out"
-    if todos:
+    if any(todo.tone == "wait" for todo in todos):
         return "Texts are going out; some wait for you"
     return "Everything is going out" if today.sent else "Nothing needs you"
 
 
-def to_do(visit: Visit, now: datetime) -> Iterator[ToDo]:
-    yield from _about_the_account(visit)
-    yield from _failures(visit, now)
-    yield from _held(visit, now)
-    yield from _unconfirmed(visit, now)
-    yield from _unassigned(visit, now)
+def _to_do(visit: Visit, matter: Matter) -> ToDo:
+    link, button, presses = _way(visit, matter.target)
+    return ToDo(
+        f"todo-{_digest(matter.key)}",
+        matter.tone,
+        _ICONS_OF_KINDS.get(matter.kind, _ICONS[matter.tone]),
+        matter.title,
+        matter.mend,
+        link,
+        button,
+        presses,
+    )
 
 
-def _about_the_account(visit: Visit) -> Iterator[ToDo]:
-    sending = visit.rows(SendingAccount).first()
-    if sending is None:
-        yield ToDo(
-            "bad",
-            "warn",
-            "Nothing is sent: this workspace has no Twilio account",
-            "Choose its own account, the deployment’s shared one, or the sandbox.",
-            visit.to("settings"),
-            "Choose",
+def _way(visit: Visit, target: Target) -> tuple[str, str, bool]:
+    """The address where it is mended, the button's word, and whether pressing it does something."""
+    if target.place == "recheck":
+        return (
+            (visit.to("recheck"), "Recheck", True)
+            if visit.may_act
+            else (visit.to("settings-twilio"), "Show", False)
         )
-    for pause in pauses(visit.workspace.pk):
-        paused = f"Sending from {phone(pause.sender)} is paused" if pause.sender else "Sending is paused"
-        mend = f"{pause.error.fix} Its texts are held; check it again once it is mended."
-        title = f"{paused}: {pause.error.message}"
-        if visit.may_act:
-            yield ToDo("bad", "warn", title, mend, visit.to("recheck"), "Recheck", presses=True)
-        else:
-            yield ToDo("bad", "warn", title, mend, visit.to("settings"), "Show")
+    if not target.place:
+        return "", "", False
+    page, button = _PAGES[target.place]
+    arguments = [target.id] if target.id else []
+    query = {**_QUERIES.get(target.place, {}), **target.query}
+    asked = f"?{urlencode(query, doseq=True)}" if query else ""
+    return visit.to(page, *arguments) + asked, button, False
 
 
-def _failures(visit: Visit, now: datetime) -> Iterator[ToDo]:
-    since = now - timedelta(days=1)
-    failed = visit.rows(Message).filter(pk__gte=first_id(since), created_at__gte=since, status__in=_FAILED)
-    by_code = failed.values_list("error_code").annotate(texts=Count("pk")).order_by("-texts", "error_code")
-    for code, texts in by_code[:5]:
-        error = explain(code)
-        named = f"with error {code}" if code else "without a reason"
-        query = f"&error={code}" if code else ""
-        yield ToDo(
-            "bad",
-            "bad",
-            f"{_counted(texts, 'text')} failed {named} in the last 24 h",
-            f"{error.message} {error.fix}",
-            visit.to("messages") + f"?status=failed&status=undelivered{query}",
-            "Show",
-        )
-
-
-def _held(visit: Visit, now: datetime) -> Iterator[ToDo]:
-    held = visit.rows(FollowUp).filter(outcome=FollowUp.Outcome.HELD)
-    found = held.aggregate(count=Count("pk"), oldest=Min("created_at"))
-    if found["count"]:
-        wait = "waits" if found["count"] == 1 else "wait"
-        yield ToDo(
-            "wait",
-            "held",
-            f"{_counted(found['count'], 'follow-up')} {wait} for you",
-            f"The oldest came {relative(found['oldest'], now)}. Each says what it waits for.",
-            visit.to("review"),
-            "Review",
-        )
-
-
-def _unconfirmed(visit: Visit, now: datetime) -> Iterator[ToDo]:
-    unsure = visit.rows(Message).filter(status=Message.Status.UNCONFIRMED)
-    found = unsure.aggregate(count=Count("pk"), oldest=Min("created_at"))
-    if found["count"]:
-        yield ToDo(
-            "wait",
-            "unsure",
-            f"{_counted(found['count'], 'text')} unconfirmed, the oldest {relative(found['oldest'], now)}",
-            "Twilio did not say whether it took them. Postcall looks them up; nothing is sent twice.",
-            visit.to("messages") + "?status=unconfirmed",
-            "Show",
-        )
-
-
-def _unassigned(visit: Visit, now: datetime) -> Iterator[ToDo]:
-    since = now - _WEEK
-    lost = visit.rows(Call).filter(pk__gte=first_id(since), status=Call.Status.UNASSIGNED).count()
-    if lost:
-        yield ToDo(
-            "wait",
-            "warn",
-            capfirst(f"{_counted(lost, 'call')} of an unknown agent in the last 7 days"),
-            "Give an agent the id that the voice platform names, then assign the call.",
-            visit.to("calls") + "?outcome=unassigned",
-            "Show",
-        )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+_QUERIES: Final[dict[Place, dict[str, tuple[str, ...]]]] = {
+    "judge": {"reason": ("judge_failed",)},
+}
