@@ -13,7 +13,7 @@ from postcall.followups.models import FollowUp, OptOut
 from postcall.messages.models import Message
 from postcall.workspaces.models import AuditEntry, Membership, Workspace
 
-from .factories import PASSWORD, a_call, a_member, a_message
+from .factories import PASSWORD, a_call, a_member, a_message, an_action, an_agent
 from .test_isolation import Everything, everything
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +38,8 @@ FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
     "opt-out-take-back": lambda ours: {"number": "+14155550178"},
     "agent-create": lambda _: {"name": "Night desk", "timezone": "UTC", "locale": "en-US"},
     "agent-change": lambda _: {"name": "Night desk", "timezone": "UTC", "locale": "en-US"},
+    "attach": lambda ours: {"action": str(an_action(an_agent(ours.workspace, "Night desk")).action_id)},
+    "attachment-change": lambda ours: {"seen": ours.held.attachment.updated_at.isoformat(), "mode": "off"},
     "adopt-agent": lambda _: {"source": "vapi", "ref": "asst-unknown", "name": "Night desk"},
     "settings-rules-save": lambda ours: {"countries": "US", "valid_for_minutes": "60", "unconfirmed": "hold"},
 }

@@ -44,6 +44,7 @@ class Everything:
             "message_id": self.message.pk,
             "action_id": self.held.action_id,
             "agent_id": self.held.attachment.agent_id,
+            "attachment_id": self.held.attachment_id,
         }
         pattern = next(each for each in _workspace if isinstance(each, URLPattern) and each.name == name)
         wanted = {key: ids[key] for key in pattern.pattern.converters}

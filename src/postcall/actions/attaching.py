@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -41,6 +42,15 @@ class NotAllBound(Invalid):
             "mode",
         )
         self.names = names
+
+
+class AttachmentChanged(Conflict):
+    """Somebody else saved or detached the attachment since it was read. `attachment` is as it stands now."""
+
+    def __init__(self, attachment: Attachment) -> None:
+        what = "detached" if attachment.deleted_at else "saved"
+        super().__init__(f"somebody else {what} this meanwhile: look at both before you save yours")
+        self.attachment = attachment
 
 
 def _number(written: str) -> str:
@@ -91,9 +101,19 @@ def attach(agent: Agent, action: Action, content: AttachmentContent) -> Attachme
 
 
 @transaction.atomic
-def update_attachment(attachment: Attachment, content: AttachmentContent) -> Attachment:
-    """Makes the attachment what `content` says. Raises NotAllBound or Invalid."""
+def update_attachment(
+    attachment: Attachment, content: AttachmentContent, *, seen: datetime | None = None
+) -> Attachment:
+    """Makes the attachment what `content` says. `seen` is the `updated_at` of what the editor read.
+
+    Raises NotAllBound, Invalid, or AttachmentChanged when it is not as it was `seen`.
+    """
     action = locked(attachment.action)
+    if seen is not None:
+        present = Attachment.objects.select_for_update().get(pk=attachment.pk)
+        if present.updated_at != seen or present.deleted_at:
+            raise AttachmentChanged(present)
+        attachment = present
     if content.action_id != action.pk:
         raise Invalid("an attachment keeps its action: attach the other one as well, and detach this", "action_id")
     _apply(attachment, action, content)

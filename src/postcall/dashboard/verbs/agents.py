@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
+from postcall.actions import attaching
+from postcall.actions.attaching import AttachmentContent, update_attachment
+from postcall.actions.models import Action, Attachment
 from postcall.agents.editing import AgentContent, content_of, create_agent, delete_agent, update_agent
 from postcall.agents.models import Agent
 from postcall.calls.unknown import adopt as take_over
@@ -54,6 +58,41 @@ def adopt(
     changes = difference(before, _told(content_of(agent)))
     visit.record("create" if is_new else "update", _about(agent), {**changes, "calls": [None, calls]})
     return agent, calls
+
+
+@transaction.atomic
+def attach(visit: Visit, agent: Agent, action: Action) -> Attachment:
+    """Live at once where there is nothing to map, else off."""
+    attachment = attaching.attach(agent, action, AttachmentContent(action_id=action.pk))
+    told = {"action": [None, action.name], "mode": [None, attachment.mode]}
+    visit.record("create", _about_attachment(attachment), told)
+    return attachment
+
+
+@transaction.atomic
+def change_attachment(
+    visit: Visit, attachment: Attachment, content: AttachmentContent, seen: datetime
+) -> Attachment:
+    """Raises AttachmentChanged when it is not as it was `seen`."""
+    before = _attachment_told(attachment)
+    saved = update_attachment(attachment, content, seen=seen)
+    visit.record("update", _about_attachment(saved), difference(before, _attachment_told(saved)))
+    return saved
+
+
+@transaction.atomic
+def detach(visit: Visit, attachment: Attachment) -> None:
+    attaching.detach(attachment)
+    visit.record("delete", _about_attachment(attachment))
+
+
+def _about_attachment(attachment: Attachment) -> Thing:
+    return Thing("attachment", attachment.pk, f"{attachment.action.name}, {attachment.agent.name}")
+
+
+def _attachment_told(attachment: Attachment) -> Mapping[str, Any]:
+    names = ("mode", "on_unclear", "recipient_override", "only_if", "inputs")
+    return {name: value for name in names if (value := getattr(attachment, name)) not in (None, "", [], {})}
 
 
 def _locked(visit: Visit, agent: Agent) -> Agent:

@@ -31,3 +31,40 @@ for (const group of document.querySelectorAll("[data-grows]")) {
   rows.at(-1).after(add);
   update();
 }
+
+// What recent calls held under the name that is typed, as the list of names tells it.
+function tellSeen(field) {
+  const hint = document.getElementById(`${field.id}-hint`);
+  const words = field.list?.querySelector(`option[value="${CSS.escape(field.value)}"]`)?.textContent ?? "";
+  if (hint) hint.textContent = words;
+  else if (words) {
+    const told = document.createElement("p");
+    told.className = "hint";
+    told.id = `${field.id}-hint`;
+    told.textContent = words;
+    field.after(told);
+    field.setAttribute("aria-describedby", told.id);
+  }
+}
+document.addEventListener("input", (event) => {
+  if (event.target.list?.id.startsWith("held-") && event.target.closest(".told")) tellSeen(event.target);
+});
+
+// A name that recent calls held, taken over by a press.
+for (const button of document.querySelectorAll("button[data-offer]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const { offer, tool, name } = button.dataset;
+    const row = button.closest("[data-input]");
+    const field = (part) => row.querySelector(`[name$=".${part}"]`);
+    const set = (part, value) => {
+      field(part).value = value;
+      field(part).dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    set("from", offer);
+    if (offer === "action_result") set("tool", tool);
+    const part = offer === "action_result" ? "result" : offer;
+    set(part, name);
+    field(part).focus();
+  });
+}

@@ -1,0 +1,108 @@
+"""The rows of the mapping form: each input with what may be said of it, and what recent calls held for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from postcall.calls.held_values import Held, HeldValues
+from postcall.dashboard.forms import Form
+from postcall.dashboard.views.agents import mapping
+from postcall.dashboard.views.agents.mapping import field_of
+
+_PARTS: Final = (
+    "from", "fixed", "collected", "extracted", "pre_call", "tool", "result", "system", "description", "example",
+    "fallback", "format", "currency",
+)  # fmt: skip
+
+_NAMED: Final = ("collected", "extracted", "pre_call", "action_result")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A name that recent calls held, as it is offered for an input."""
+
+    held: Held
+    seen: str
+
+    @property
+    def origin(self) -> str:
+        return mapping.KINDS[self.held.namespace]
+
+
+@dataclass(frozen=True)
+class InputRow:
+    """`names` are those of its fields on the page by part, `allowed` those of its check boxes with their words.
+    `seen` says by kind what recent calls held under the name that is chosen."""
+
+    name: str
+    names: dict[str, str]
+    allowed: list[tuple[str, str, bool]]
+    is_bound: bool
+    has_extras: bool
+    extras: str
+    seen: dict[str, str]
+    offers: list[Offer]
+
+
+def form_parts(form: Form, inputs: Sequence[str], held: HeldValues) -> dict[str, Any]:
+    """What the template needs to show the form."""
+    numbers = mapping.rule_rows(form)
+    return {
+        "rows": [_row(form, name, held) for name in inputs],
+        "rules": [{part: f"only_if.{n}.{part}" for part in mapping.RULE_PARTS} for n in numbers],
+        "rule_count": sum(1 for n in numbers if form[f"only_if.{n}.name"]),
+        "held": {kind: [Offer(each, seen_in(each, held.calls)) for each in held.of(kind)] for kind in _NAMED},
+        "tools": list(dict.fromkeys(each.tool for each in held.of("action_result"))),
+        "calls": held.calls,
+        "kinds": mapping.KINDS,
+        "facts": mapping.FACTS,
+        "formats": mapping.FORMATS,
+        "rule_kinds": mapping.RULE_KINDS,
+        "comparisons": mapping.COMPARISONS,
+    }
+
+
+def seen_in(held: Held, calls: int) -> str:
+    """`In 47 of the last 50 calls: Maya, Tom, Inés`"""
+    often = f"In {held.calls} of the last {calls} calls" if calls > 1 else "In the last call"
+    return f"{often}: {', '.join(held.values)}" if held.values else often
+
+
+def _row(form: Form, name: str, held: HeldValues) -> InputRow:
+    names = {part: field_of(name, part) for part in _PARTS}
+    is_bound = form[names["from"]] in mapping.KINDS and bool(form[names["from"]])
+    allowed = [
+        (field_of(name, f"allow_{key}"), words, form.ticked(field_of(name, f"allow_{key}")))
+        for key, words in mapping.ALLOWED.items()
+    ]
+    return InputRow(
+        name=name,
+        names=names,
+        allowed=allowed,
+        is_bound=is_bound,
+        has_extras=any(names[part] in form.problems for part in ("format", "currency")),
+        extras=_extras(form[names["format"]], [words for _, words, is_ticked in allowed if is_ticked]),
+        seen={kind: _seen(form, names, kind, held) for kind in _NAMED},
+        offers=[] if is_bound else [Offer(each, seen_in(each, held.calls)) for each in held.like(name)],
+    )
+
+
+def _extras(style: str, allowed: Sequence[str]) -> str:
+    """`A day; may hold web and mail addresses`"""
+    told = [mapping.FORMATS.get(style, "")] if style else []
+    told += [f"may hold {', '.join(allowed).lower()}"] if allowed else []
+    return "; ".join(told)
+
+
+def _seen(form: Form, names: dict[str, str], kind: str, held: HeldValues) -> str:
+    if kind == "action_result":
+        tool, chosen = form[names["tool"]], form[names["result"]]
+    else:
+        tool, chosen = "", form[names[kind]]
+    if not chosen:
+        return ""
+    if found := held.find(kind, chosen, tool):
+        return seen_in(found, held.calls)
+    return f"In none of the last {held.calls} calls" if held.calls > 1 else ""
