@@ -26,7 +26,7 @@ from postcall.messages.pausing import pauses
 from postcall.sources.models import Source
 from postcall.work import clock
 
-MOST_ACTIONS: Final = 12
+MOST_ACTIONS: Final = 8
 
 _ICONS: Final[dict[Tone, str]] = {"bad": "bad", "wait": "wait", "idle": "idle"}
 _ICONS_OF_KINDS: Final[dict[Kind, str]] = {
@@ -37,6 +37,7 @@ _ICONS_OF_KINDS: Final[dict[Kind, str]] = {
     Kind.REFUSED: "block",
     Kind.SILENT: "wait",
     Kind.UNREGISTERED: "warn",
+    Kind.FAILED: "bad",
     Kind.HELD: "held",
     Kind.UNCONFIRMED: "unsure",
     Kind.UNKNOWN_AGENT: "agents",
