@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -198,7 +199,7 @@ def own_account(
     api_url: str | None = None,
 ) -> Account:
     """The account that `use_own` would have the workspace send by, not stored. Raises SecretMissing."""
-    before = Account.objects.filter(workspace=workspace, kind=Account.Kind.OWN).order_by("-id").first()
+    before = latest_own(workspace)
     if auth_token is None:
         if before is None or before.account_sid != account_sid:
             raise SecretMissing("auth_token: enter it; it is not known for this account SID")
@@ -218,6 +219,23 @@ def own_account(
         messaging_service_sid=messaging_service_sid,
         api_url=api_url or config().twilio_api_url,
     )
+
+
+def latest_own(workspace: Workspace) -> Account | None:
+    """The workspace's own account as it was last saved, in force or not."""
+    return Account.objects.filter(workspace=workspace, kind=Account.Kind.OWN).order_by("-id").first()
+
+
+def stored_since(workspace: Workspace, secret: str) -> datetime | None:
+    """When the present `secret` (a field) of the workspace's own account was first saved; None: there is none."""
+    since = None
+    newest = ""
+    for version in Account.objects.filter(workspace=workspace, kind=Account.Kind.OWN).order_by("-id")[:MOST_KEPT]:
+        value = getattr(version, secret)
+        if not value or newest not in ("", value):
+            break
+        newest, since = value, version.created_at
+    return since
 
 
 @transaction.atomic

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 import structlog
 from django.db import transaction
 
+from postcall.messages import own_texts
 from postcall.messages.accounts import account_with
-from postcall.messages.models import Attempt, DeliveryEvent, StrayCallback
+from postcall.messages.models import Attempt, DeliveryEvent, OwnText, StrayCallback
 from postcall.messages.signatures import Params, UnknownAddress, verify
 from postcall.messages.status import (
     OURS,
@@ -41,7 +42,8 @@ def receive_status(token: str, path: str, pairs: Iterable[tuple[str, str]], head
     """
     attempt = find(Attempt, "token = %s", [token])
     if attempt is None:
-        raise UnknownAddress("no attempt has this address")
+        _about_own_text(token, path, Params(pairs), headers)
+        return
     attempt.account = account_with(attempt.account_id)
     params = Params(pairs)
     verify(attempt.account, path, params, headers)
@@ -64,6 +66,24 @@ def receive_status(token: str, path: str, pairs: Iterable[tuple[str, str]], head
         _take_in(attempt, news)
     except LostLease:
         raise UnknownAddress("the attempt that had this address is gone") from None
+
+
+def _about_own_text(token: str, path: str, params: Params, headers: Mapping[str, str]) -> None:
+    """The address may be that of a text to a member's own phone."""
+    text = find(OwnText, "token = %s AND account_id IS NOT NULL", [token])
+    if text is None or text.account_id is None:
+        raise UnknownAddress("no attempt has this address")
+    verify(account_with(text.account_id), path, params, headers)
+    news = _news(params)
+    try:
+        taken = is_sid(news.sid) and bool(news.provider_status) and own_texts.told(text, news)
+    except LostLease:
+        raise UnknownAddress("the text that had this address is gone") from None
+    if not taken:
+        log.warning("a callback names another message", own_text=str(text.pk), status=news.provider_status)
+        StrayCallback.objects.create(
+            account_id=text.account_id, sid=news.sid[:64], provider_status=news.provider_status[:30]
+        )
 
 
 def _is_anothers(attempt: Attempt, news: News) -> bool:

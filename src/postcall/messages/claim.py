@@ -23,6 +23,7 @@ from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, n
 from postcall.messages.pausing import pause_of
 from postcall.messages.status import note
 from postcall.messages.twilio_client import ahead_s
+from postcall.messages.underway import UNDECIDED_SQL, own_text_is_undecided
 from postcall.messages.waiting import WAITING, bring_forward
 from postcall.numbers import e164
 from postcall.pace import paced
@@ -37,7 +38,8 @@ FENCE_S: Final = paced(10.0)
 HTTP_DEADLINE_S: Final = paced(35.0)
 LEASE_MARGIN_S: Final = paced(30.0)
 LEASE: Final = timedelta(seconds=FENCE_S + HTTP_DEADLINE_S + LEASE_MARGIN_S)
-# How long a text waits while an identical one to the same number is on its way or being found out about.
+# How long a text waits while an identical one to the same number, or one to a member's own phone with that number,
+# is on its way or being found out about.
 TWIN_WAIT_S: Final = paced(5.0)
 # How soon a text that waits for somebody is looked at again; later as seldom as it has waited, up to the longest.
 HOLD_S: Final = paced(60.0)
@@ -71,7 +73,9 @@ def claim(message: Message) -> Attempt | None:
     if _let_go(held, now):
         return None
     assert now.account_id is not None
-    attempt = _open(held, account_with(now.account_id), now)
+    account = account_with(now.account_id)
+    waits = now.own_text and own_text_is_undecided(account, held.to)
+    attempt = None if waits else _open(held, account, now)
     if attempt is None:
         put_off(held, now.time + timedelta(seconds=TWIN_WAIT_S * random.uniform(0.8, 1.2)))  # noqa: S311  # jitter
         return None
@@ -102,7 +106,8 @@ class _Now:
     `send_within_s` ends; None: nobody decided about it. `switch` is the mode in which the action is attached to the
     agent by now, perhaps anew; `off` where it is not, or either is gone. `workspace` has its sending rules and
     nothing else. `account_id` None: there is none. `some_paused`: some sender of the account is. `service_sid`,
-    `from_number` and `called` are of `own_sender`."""
+    `from_number` and `called` are of `own_sender`. `own_text`: some text to a member's own phone, this number, is
+    undecided."""
 
     time: datetime
     workspace: Workspace
@@ -118,6 +123,7 @@ class _Now:
     from_number: str
     called: str
     restored: bool
+    own_text: bool
 
     @property
     def sender(self) -> Sender:
@@ -156,7 +162,8 @@ def _look(message: Message, *, counted: bool = False) -> _Now:
                            WHERE p.workspace_id = w.id AND p.account_id = s.account_id AND p.paused_at IS NOT NULL),
                    agent.messaging_service_sid, agent.from_number,
                    CASE WHEN agent.follow_agent_number THEN c.agent_number ELSE '' END,
-                   EXISTS (SELECT FROM restoration)
+                   EXISTS (SELECT FROM restoration),
+                   EXISTS (SELECT FROM own_text o WHERE o."to" = %(number)s AND {UNDECIDED_SQL})
             FROM follow_up f
             JOIN call c ON c.id = f.call_id
             JOIN workspace w ON w.id = f.workspace_id

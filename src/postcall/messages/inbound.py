@@ -13,7 +13,7 @@ import structlog
 from postcall.followups.models import OptOut
 from postcall.followups.optouts import BY_STOP, opt_in, opt_out
 from postcall.messages.accounts import proven_alike
-from postcall.messages.models import Account, Attempt, SendingAccount
+from postcall.messages.models import Account, Attempt, OwnText, SendingAccount
 from postcall.messages.signatures import Params, UnknownAddress, verify
 from postcall.numbers import e164
 
@@ -84,4 +84,5 @@ def _concerned(account: Account, number: str) -> list[UUID]:
     alike = proven_alike(account)
     sends = SendingAccount.objects.filter(account__in=alike)
     texted = Attempt.objects.filter(account_sid=account.account_sid, account__in=alike, to=number)
-    return sorted({*sends.values_list("workspace_id", flat=True), *texted.values_list("workspace_id", flat=True)})
+    tested = OwnText.objects.filter(account_sid=account.account_sid, account__in=alike, to=number)
+    return sorted({pk for rows in (sends, texted, tested) for pk in rows.values_list("workspace_id", flat=True)})

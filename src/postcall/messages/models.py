@@ -13,7 +13,7 @@ from postcall.followups.models import FollowUp
 from postcall.ids import new_id
 from postcall.work.models import Due
 from postcall.workspaces.encryption import EncryptedField
-from postcall.workspaces.models import Workspace
+from postcall.workspaces.models import User, Workspace
 
 
 def new_token() -> str:
@@ -257,3 +257,106 @@ class StrayCallback(models.Model):
 
     class Meta:
         db_table = "stray_callback"
+
+
+class OwnPhone(models.Model):
+    """A member's own number: they have read a code that was texted to it, by `workspace`'s sender. `by_sandbox`: no
+    phone was involved, so it is good for nothing but the sandbox."""
+
+    person = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="own_phone")
+    workspace = models.ForeignKey(Workspace, models.SET_NULL, null=True, related_name="+")
+    number = models.CharField(max_length=20)
+    by_sandbox = models.BooleanField(default=False)
+    verified_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "own_phone"
+
+
+class OwnText(Due):
+    """A text to a member's own phone, by a workspace's sender: a code, or a test of an action's words. It is in no
+    statistics, and no follow-up's. Due: it waits to be sent, to be found out about or to be polled.
+
+    It is handed to Twilio once at most. While it is undecided no other text goes to its number by its account, so
+    that Twilio's list can tell them apart (`messages/underway.py`); `unconfirmed` and due no more is what was never
+    found out. `once` is the form's token: pressed twice, sent once. `body` is kept for a day, a code's only until
+    it is handed over; `body_digest` is of the words as they were sent.
+    """
+
+    class Kind(models.TextChoices):
+        CODE = "code"
+        TEST = "test"
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        SENDING = "sending"
+        ACCEPTED = "accepted"
+        SENT = "sent"
+        DELIVERED = "delivered"
+        UNDELIVERED = "undelivered"
+        FAILED = "failed"
+        CANCELED = "canceled"
+        UNCONFIRMED = "unconfirmed"
+        REFUSED = "refused"  # surely nothing was sent: Twilio said no, was not reached, or a rule forbade it
+        ABSENT = "absent"  # the lists prove that nothing was sent
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="own_texts")
+    person = models.ForeignKey(User, models.SET_NULL, null=True, related_name="own_texts")
+    kind = models.CharField(max_length=4, choices=Kind.choices)
+    once = models.UUIDField()
+    action = models.ForeignKey("actions.Action", models.SET_NULL, null=True, related_name="+")
+    agent = models.ForeignKey("agents.Agent", models.SET_NULL, null=True, related_name="+")
+    call = models.ForeignKey("calls.Call", models.SET_NULL, null=True, related_name="+")
+    to = models.CharField(max_length=20)
+    from_number = models.CharField(max_length=20, blank=True)
+    messaging_service_sid = models.CharField(max_length=34, blank=True)
+    body = EncryptedField(blank=True)
+    body_digest = models.CharField(max_length=64)
+    encoding = models.CharField(max_length=5)
+    segments = models.PositiveSmallIntegerField()
+    token = models.CharField(max_length=64, unique=True, default=new_token)
+    account = models.ForeignKey(Account, models.PROTECT, null=True, related_name="+")
+    account_sid = models.CharField(max_length=34, blank=True)
+    sid = models.CharField(max_length=34, blank=True)
+    provisional = models.BooleanField(default=False)
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED.value)
+    error_code = models.IntegerField(null=True)
+    error_message = models.TextField(blank=True)
+    price = models.DecimalField(max_digits=10, decimal_places=5, null=True)
+    price_unit = models.CharField(max_length=3, blank=True)
+    checks_done = models.PositiveSmallIntegerField(default=0)
+    polls_done = models.PositiveSmallIntegerField(default=0)
+    twilio_ahead_s = models.FloatField(null=True)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "own_text"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["person", "once"], name="own_text_once"),
+            models.UniqueConstraint(fields=["account_sid", "sid"], condition=~Q(sid=""), name="own_text_sid_once"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="own_text_due"),
+            models.Index(
+                fields=["to"], condition=Q(status__in=("sending", "unconfirmed")), name="own_text_unknown"
+            ),
+            models.Index(fields=["workspace", "-id"], name="own_text_log"),
+        ]
+
+
+class PhoneCode(models.Model):
+    """The code that a member has still to type before a number is theirs. Only a keyed hash of it is kept."""
+
+    person = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="+")
+    text = models.ForeignKey(OwnText, models.CASCADE, related_name="+")
+    number = models.CharField(max_length=20)
+    digest = models.CharField(max_length=64)
+    tries_left = models.PositiveSmallIntegerField()
+    valid_until = models.DateTimeField()
+
+    class Meta:
+        db_table = "phone_code"

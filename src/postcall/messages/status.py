@@ -52,7 +52,7 @@ OURS: Final[dict[str, str]] = {
 }
 # How far along each is, no two alike: so everybody ends at the same status, whatever the order of what they heard.
 # Of last words that contradict each other the one counts that says more of how far the text came.
-_RANK: Final[dict[str, int]] = {
+RANK: Final[dict[str, int]] = {
     S.ACCEPTED: 1,
     S.SENT: 2,
     S.CANCELED: 3,
@@ -189,7 +189,7 @@ def hear(attempt: Attempt, news: News, *, provisional: bool = False, keep: bool 
     told = OURS.get(news.provider_status)
     replaced = bool(attempt.sid) and attempt.sid != news.sid
     unheard = attempt.status in _UNHEARD or replaced
-    moves = unheard or (told is not None and _RANK[told] > _RANK.get(attempt.status, 0))
+    moves = unheard or (told is not None and RANK[told] > RANK.get(attempt.status, 0))
     fields: dict[str, Any] = dict(also)
     if attempt.sid != news.sid:
         fields |= {"sid": news.sid, "provisional": provisional}
@@ -289,7 +289,7 @@ def has_nothing_new(attempt: Attempt, news: News) -> bool:
     told = OURS.get(news.provider_status)
     if attempt.status in _UNHEARD:
         return False
-    return told is None or _RANK[told] <= _RANK[attempt.status]
+    return told is None or RANK[told] <= RANK[attempt.status]
 
 
 def leave_to_operator(message: Message, detail: str) -> None:

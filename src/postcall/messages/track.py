@@ -14,7 +14,7 @@ from postcall.followups.models import FollowUp, Reason
 from postcall.messages import twilio_client
 from postcall.messages.accounts import account_with, is_proven_alike, proven_alike
 from postcall.messages.claim import digest, put_off
-from postcall.messages.models import Attempt, DeliveryEvent, Message
+from postcall.messages.models import Attempt, DeliveryEvent, Message, OwnText
 from postcall.messages.status import (
     FINAL,
     News,
@@ -29,6 +29,7 @@ from postcall.messages.status import (
     unconfirm,
 )
 from postcall.messages.twilio_client import Listing, RemoteMessage, Unread, is_sid
+from postcall.messages.underway import never_found_out, own_sids, own_text_is_undecided
 from postcall.pace import paced_delta
 from postcall.work import clock
 from postcall.work.rows import write
@@ -43,6 +44,10 @@ SLACK: Final = timedelta(seconds=60)
 MOST_ABSENT: Final = 3
 # What Twilio puts before the texts of a trial account.
 TRIAL_PREFIX: Final = "Sent from your Twilio trial account - "
+# How long an attempt waits for a text to a member's own phone, the same number, to be found out about first.
+OWN_TEXT_WAIT: Final = paced_delta(seconds=5)
+# How much earlier than the attempt such a text may have begun whose message still seems to be the attempt's.
+OWN_TEXTS_BEFORE: Final = timedelta(hours=1)
 # After that an attempt is not asked about any more, whatever stood in the way of an answer.
 LONGEST: Final = timedelta(days=2)
 
@@ -99,6 +104,8 @@ def _find_out(attempt: Attempt) -> None:
                 _follow(locked, 0, due=bool(locked.sid))
             elif isinstance(listing, Unread):
                 _ask_again(locked, listing)
+            elif own_text_is_undecided(locked.account, locked.to):
+                write(locked, due_at=clock.now() + OWN_TEXT_WAIT, lease_until=None, starts=0)
             else:
                 seen = _look(locked, listing)
                 _conclude(locked, listing, seen)
@@ -131,48 +138,57 @@ def _ask_again(attempt: Attempt, unread: Unread) -> None:
 
 def _look(attempt: Attempt, listing: Listing) -> _Seen:
     """Everything to that number since the attempt that no other attempt owns or is waiting for."""
-    since = _earliest(attempt, listing)
-    recent = [
+    since = earliest(attempt, listing)
+    recent = sent_since(since, listing)
+    owned, claimed = _owned(attempt, [message.sid for message in recent] + attempt.candidates)
+    unowned = sorted(
+        (message for message in recent if message.sid not in owned),
+        key=lambda message: (message.created_at or since, message.sid),
+    )
+    unknown = never_found_out(attempt.account, attempt.to, attempt.started_at - OWN_TEXTS_BEFORE)
+    ours = [
+        message
+        for message in unowned
+        if message.sid not in claimed
+        and attempt.body_digest not in unknown
+        and same_text(message.body, attempt.message.body)
+    ]
+    awaited = (_awaited(attempt) | unknown) - {attempt.body_digest}
+    others = {
+        message.sid for message in unowned if message not in ours and digest(plain(message.body)) not in awaited
+    }
+    return _Seen(ours[0] if ours else None, frozenset(others | (set(attempt.candidates) - owned)))
+
+
+def sent_since(since: datetime, listing: Listing) -> list[RemoteMessage]:
+    """The messages of the list that somebody sent by Twilio's API since then."""
+    return [
         message
         for message in listing.messages
         if is_sid(message.sid)
         and message.direction == "outbound-api"
         and (message.created_at is None or message.created_at >= since)
     ]
-    owned, claimed = _owned(attempt, [message.sid for message in recent] + attempt.candidates)
-    unowned = sorted(
-        (message for message in recent if message.sid not in owned),
-        key=lambda message: (message.created_at or since, message.sid),
-    )
-    ours = [
-        message
-        for message in unowned
-        if message.sid not in claimed and _same_text(message.body, attempt.message.body)
-    ]
-    awaited = _awaited(attempt)
-    others = {
-        message.sid for message in unowned if message not in ours and digest(_plain(message.body)) not in awaited
-    }
-    return _Seen(ours[0] if ours else None, frozenset(others | (set(attempt.candidates) - owned)))
 
 
-def _earliest(attempt: Attempt, listing: Listing) -> datetime:
-    """The earliest time, by Twilio's clock, at which the attempt's message may have been made.
+def earliest(attempt: Attempt | OwnText, listing: Listing) -> datetime:
+    """The earliest time, by Twilio's clock, at which the message of an attempt that has begun may have been made.
 
     Where our clock and Twilio's have moved against each other since the attempt began, one of them was set:
     whatever was made within that doubt may be this attempt's.
     """
+    assert attempt.started_at is not None
     now_s = listing.ahead_s or 0.0
     doubt_s = 0.0 if attempt.twilio_ahead_s is None else abs(now_s - attempt.twilio_ahead_s)
-    earliest = attempt.started_at + timedelta(seconds=now_s - doubt_s) - SLACK
-    return earliest.replace(microsecond=0)
+    since = attempt.started_at + timedelta(seconds=now_s - doubt_s) - SLACK
+    return since.replace(microsecond=0)
 
 
 def _owned(attempt: Attempt, sids: list[str]) -> tuple[set[str], set[str]]:
     """Which of the SIDs other attempts own, and which are claimed by somebody who named our account without its
     auth token: those prove nothing, and are for the operator to look at."""
     owners = Attempt.objects.filter(account_sid=attempt.account_sid, sid__in=sids).exclude(pk=attempt.pk)
-    owned: set[str] = set()
+    owned = own_sids(attempt.account, sids)
     claimed: set[str] = set()
     for sid, account_id in owners.values_list("sid", "account_id"):
         (owned if is_proven_alike(attempt.account, account_with(account_id)) else claimed).add(sid)
@@ -191,11 +207,11 @@ def _awaited(attempt: Attempt) -> set[str]:
     return set(others.exclude(pk=attempt.pk).values_list("body_digest", flat=True))
 
 
-def _same_text(theirs: str, ours: str) -> bool:
-    return _plain(theirs).strip() == ours.strip()
+def same_text(theirs: str, ours: str) -> bool:
+    return plain(theirs).strip() == ours.strip()
 
 
-def _plain(theirs: str) -> str:
+def plain(theirs: str) -> str:
     return theirs.removeprefix(TRIAL_PREFIX)
 
 

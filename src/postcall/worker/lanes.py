@@ -11,10 +11,11 @@ from postcall.calls.models import Call
 from postcall.config import config
 from postcall.followups import process as processing
 from postcall.judge.choose import judge_from_config
+from postcall.messages import own_texts
 from postcall.messages import send as sending
 from postcall.messages import track as tracking
 from postcall.messages.handing import TwilioMessaging
-from postcall.messages.models import Attempt, Message
+from postcall.messages.models import Attempt, Message, OwnText
 from postcall.pace import paced_delta
 from postcall.work.models import Due
 
@@ -51,4 +52,5 @@ def lanes(pass_on: Callable[[str, Due], None]) -> list[Lane]:
         Lane("calls", Call, LEASE, threads, process_call, processing.set_aside),
         Lane("messages", Message, LEASE, threads, sending.send, sending.set_aside),
         Lane("attempts", Attempt, LEASE, max(2, threads // 4), tracking.track, tracking.set_aside),
+        Lane(own_texts.LANE, OwnText, LEASE, 2, own_texts.work, own_texts.set_aside),
     ]
