@@ -41,6 +41,7 @@ FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
     "attach": lambda ours: {"action": str(an_action(an_agent(ours.workspace, "Night desk")).action_id)},
     "attachment-change": lambda ours: {"seen": ours.held.attachment.updated_at.isoformat(), "mode": "off"},
     "adopt-agent": lambda _: {"source": "vapi", "ref": "asst-unknown", "name": "Night desk"},
+    "twilio-choose": lambda _: {"use": "sandbox"},
     "settings-rules-save": lambda ours: {"countries": "US", "valid_for_minutes": "60", "unconfirmed": "hold"},
 }
 

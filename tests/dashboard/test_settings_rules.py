@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from postcall.messages.models import Message
 from postcall.workspaces.models import Membership, Workspace
 
-from .factories import a_member
+from .factories import a_call, a_held_follow_up, a_member, a_message, an_action, an_agent
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +38,7 @@ def test_it_saves_the_rules(browser_client: Client, workspace: Workspace) -> Non
     assert (workspace.window_start, workspace.window_end) == (time(8, 30), time(19))
     assert (workspace.max_per_number_per_day, workspace.max_messages_per_day) == (2, None)
     assert (workspace.countries, workspace.valid_for_s, workspace.unconfirmed) == (["US", "CA"], 5400, "hold")
-    assert 'value="US, CA"' in page.content.decode()
+    assert ">\nUS, CA</textarea>" in page.content.decode()
 
 
 def test_empty_fields_set_no_limit(browser_client: Client, workspace: Workspace) -> None:
@@ -58,14 +60,15 @@ def test_it_can_be_saved_as_it_was_shown(browser_client: Client, workspace: Work
 @pytest.mark.parametrize(
     ("field", "typed", "said"),
     [
-        ("window_start", "", "Hours, from"),
-        ("window_end", "08:30", "Hours: start and end are the same"),
-        ("max_per_number_per_day", "many", "Texts to a number a day"),
-        ("max_messages_per_day", "0", "Texts a day"),
-        ("countries", "US, Atlantis", "countries.1"),
-        ("valid_for_minutes", "soon", "Minutes in which a text makes sense"),
-        ("valid_for_minutes", "9" * 12, "Minutes in which a text makes sense"),
-        ("unconfirmed", "forget", "A text that Twilio never took"),
+        ("window_start", "", "Enter both hours"),
+        ("window_start", "9", "A time such as 09:00"),
+        ("window_end", "08:30", "It is the same as the first"),
+        ("max_per_number_per_day", "many", "A whole number is needed"),
+        ("max_messages_per_day", "0", "greater than or equal to 1"),
+        ("countries", "US, Atlantis", "Atlantis is no country"),
+        ("valid_for_minutes", "soon", "A number of minutes is needed"),
+        ("valid_for_minutes", "9" * 12, "A number of minutes is needed"),
+        ("unconfirmed", "forget", "resend_when_absent"),
     ],
 )
 def test_it_says_what_is_wrong_and_keeps_what_was_typed(
@@ -74,12 +77,29 @@ def test_it_says_what_is_wrong_and_keeps_what_was_typed(
     answer = save(browser_client, workspace, **{field: typed})
     page = answer.content.decode()
     assert answer.status_code == 422
-    assert said in page
+    assert re.search(rf'<p class="error" id="{field}-error">.*?<span>[^<]*{said}', page)
     assert "Not saved" in page
-    if field != "unconfirmed":
+    if field == "countries":
+        assert f">\n{typed}</textarea>" in page
+    elif field != "unconfirmed":
         assert f'name="{field}" value="{typed}"' in page
     workspace.refresh_from_db()
     assert workspace.valid_for_s == 3600
+
+
+def test_it_takes_countries_by_their_names(browser_client: Client, workspace: Workspace) -> None:
+    page = save(browser_client, workspace, countries="Canada, us mx; United Kingdom\nCanada").content.decode()
+    workspace.refresh_from_db()
+    assert workspace.countries == ["CA", "US", "MX", "GB"]
+    assert "Mexico (MX)" in page
+
+
+def test_it_tells_what_waits(browser_client: Client, workspace: Workspace) -> None:
+    attachment = an_action(an_agent(workspace))
+    follow_up = a_held_follow_up(a_call(attachment.agent), attachment, reason="budget_exceeded")
+    a_message(follow_up, Message.Status.QUEUED)
+    Message.objects.update(due_at=timezone.now())
+    assert "1 for room in the budget" in shown(browser_client, workspace)
 
 
 def test_a_viewer_reads_the_rules(client: Client, workspace: Workspace) -> None:

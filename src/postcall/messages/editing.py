@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from django.db.models import Count
 from pydantic import AfterValidator, BaseModel, Field, StrictInt, model_validator
 
 from postcall.agents.editing import Conflict, FromNumber, Invalid, MessagingServiceSid
+from postcall.followups.models import Reason
 from postcall.messages import accounts
 from postcall.messages.claim import look_again
 from postcall.messages.findings import Finding, account_finding, sender_finding
@@ -230,5 +232,8 @@ def switching(workspace: Workspace) -> Switching:
 def waiting_by_reason(workspace: Workspace) -> dict[str, int]:
     """How many texts wait to be sent, by the reason for which they wait; empty: they are about to go."""
     texts = Message.objects.filter(workspace=workspace, status__in=WAITING, due_at__isnull=False)
-    counted = texts.values("follow_up__reason").annotate(count=Count("pk")).order_by("-count")
-    return {row["follow_up__reason"]: row["count"] for row in counted}
+    waiting: Counter[str] = Counter()
+    for row in texts.values("status", "follow_up__reason").annotate(count=Count("pk")):
+        in_time = Reason.OUTSIDE_SEND_WINDOW.value if row["status"] == Message.Status.SCHEDULED else ""
+        waiting[row["follow_up__reason"] or in_time] += row["count"]
+    return dict(waiting.most_common())
