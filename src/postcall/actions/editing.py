@@ -142,19 +142,11 @@ def update_action(
         raise Archived
     if seen is not None and action.updated_at != seen:
         raise ChangedMeanwhile(action)
-    attachments = list(action.attachments.select_for_update().filter(deleted_at=None).order_by("pk"))
-    agents = {attachment.pk: attachment.agent for attachment in action.attachments.select_related("agent")}
-    for attachment in attachments:
-        attachment.agent = agents[attachment.pk]
+    attachments = _locked_attachments(action)
     inputs = inputs_of(content.message)
     _bind(attachments, bindings or {}, inputs)
     _switch_off([attachment for attachment in attachments if attachment.pk in switch_off])
-    missing = {
-        attachment: names
-        for attachment in attachments
-        if attachment.mode != Attachment.Mode.OFF and (names := unbound(attachment, inputs))
-    }
-    if missing:
+    if missing := _lacking(attachments, inputs):
         raise InputsUnbound(missing)
     action.name = content.name
     present = action.revision
@@ -196,6 +188,13 @@ def content_of(action: Action, revision: Revision) -> ActionContent:
     )
 
 
+@transaction.atomic
+def lacking(action: Action, message: str) -> dict[Attachment, list[str]]:
+    """By attachment that is switched on, which inputs of `message` it binds to nothing; they stay so until the
+    caller's transaction ends."""
+    return _lacking(_locked_attachments(locked(action)), inputs_of(message))
+
+
 def locked(action: Action) -> Action:
     """The action, whose words nobody changes until this transaction ends.
 
@@ -216,6 +215,22 @@ def _revise(action: Action, content: ActionContent, number: int) -> Action:
     )
     action.save(update_fields=["name", "revision", "updated_at"])
     return action
+
+
+def _locked_attachments(action: Action) -> list[Attachment]:
+    attachments = list(action.attachments.select_for_update().filter(deleted_at=None).order_by("pk"))
+    agents = {attachment.pk: attachment.agent for attachment in action.attachments.select_related("agent")}
+    for attachment in attachments:
+        attachment.agent = agents[attachment.pk]
+    return attachments
+
+
+def _lacking(attachments: list[Attachment], inputs: list[str]) -> dict[Attachment, list[str]]:
+    return {
+        attachment: names
+        for attachment in attachments
+        if attachment.mode != Attachment.Mode.OFF and (names := unbound(attachment, inputs))
+    }
 
 
 def _switch_off(attachments: list[Attachment]) -> None:

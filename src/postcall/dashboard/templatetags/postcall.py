@@ -23,6 +23,7 @@ from postcall.actions.message import PLACEHOLDER
 from postcall.dashboard import words
 from postcall.dashboard.forms import Form
 from postcall.dashboard.icons import address
+from postcall.messages.prices import Estimate
 
 register = template.Library()
 
@@ -168,6 +169,19 @@ def price(message: Any) -> str:
     amount = abs(Decimal(message.price)).normalize()
     amount = amount if amount.as_tuple().exponent <= -2 else amount.quantize(Decimal("0.01"))  # type: ignore[operator]  # finite, so an int
     return f"${amount:f}" if message.price_unit in ("", "USD") else f"{amount:f} {message.price_unit}"
+
+
+@register.filter
+def about(estimate: Estimate) -> str:
+    """A price that is only estimated, such as `$0.017`."""
+    amount = estimate.amount.quantize(Decimal("0.001")) if estimate.amount < 1 else round(estimate.amount, 2)
+    return f"${amount:f}" if estimate.currency == "USD" else f"{amount:f} {estimate.currency}"
+
+
+@register.filter
+def since(moment: datetime) -> str:
+    """`3 min ago`, where no element may stand."""
+    return relative(moment, timezone.now())
 
 
 @register.filter

@@ -68,7 +68,7 @@ document.addEventListener("click", async (event) => {
 const changed = new Set();
 document.addEventListener("input", (event) => {
   const form = event.target.form;
-  if (!form?.matches("form[data-keep]")) return;
+  if (!form?.matches("form[data-keep]") || event.target.closest("[data-not-kept]")) return;
   changed.add(form);
   for (const note of document.querySelectorAll(`[data-unsaved="${CSS.escape(form.id)}"]`)) note.hidden = false;
 });

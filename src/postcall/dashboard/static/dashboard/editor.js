@@ -1,0 +1,31 @@
+// What the action editor gains by script. Each works without it.
+"use strict";
+
+const words = document.getElementById("action");
+
+// What stands in the form although nobody saved it is not left behind without a question either.
+if (words?.hasAttribute("data-changed")) changed.add(words);
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("[data-discard]")) changed.clear();
+  const mend = event.target.closest?.("button[name=mend-text]");
+  if (!mend) return;
+  event.preventDefault();
+  const message = document.getElementById("message");
+  message.value = mend.value;
+  message.dispatchEvent(new Event("input", { bubbles: true }));
+  message.focus();
+});
+
+// The result of a trial is read out; an answer that never came is told.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id === "try") document.getElementById("tried")?.focus();
+});
+function tell(event, failed) {
+  if (event.detail.target?.id !== "try") return;
+  document.querySelector("#try .failed-note").hidden = !failed;
+}
+document.addEventListener("htmx:beforeRequest", (event) => tell(event, false));
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, (event) => tell(event, true));
+}
