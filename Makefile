@@ -6,7 +6,7 @@ BIN = .venv/bin
 SEEDS ?= 20
 PACE ?= 0.1
 
-.PHONY: run test lint fuzz chaos wheel requirements clean help
+.PHONY: run test lint fuzz chaos screenshots wheel requirements clean help
 run: .venv/run   ## environment, database, sample workspace, dashboard
 	@$(BIN)/postcall up --sample
 
@@ -25,6 +25,10 @@ fuzz: .venv/dev   ## random requests, templates, texts and numbers, for half an 
 
 chaos: .venv/dev   ## the fault matrix of docs/reliability.md (SEEDS=20 PACE=0.1)
 	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --pace $(PACE)
+
+screenshots: .venv/dev   ## pictures of every page, light and dark, wide and narrow, into screenshots/
+	@sh scripts/chromium.sh
+	$(BIN)/python scripts/screenshots.py
 
 wheel: .venv/run   ## dist/postcall-….whl
 	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-build-isolation --no-deps --wheel-dir dist .
