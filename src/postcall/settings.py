@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "postcall.messages",
     "postcall.work",
     "postcall.keeping",
+    "postcall.alerts",
     "postcall.api",
     "postcall.dashboard",
 ]

@@ -117,6 +117,7 @@ def test_it_stores_no_address_but_the_environments() -> None:
     }
     assert columns == {
         "Account.api_url",  # TWILIO_API_URL, or the sandbox
+        "AlertChannel.address",  # an owner entered it; asked by postcall.outbound alone, or mailed to
         "SignInTry.address",  # where somebody signed in from; never asked
         "Worker.host",  # our own machine's name; never asked
     }

@@ -76,13 +76,20 @@ KINDS: Final = (
     Kind("message", "postcall_messages.Message"),
     Kind("attempt", "postcall_messages.Attempt", without=frozenset({"token"})),
     Kind("delivery_event", "postcall_messages.DeliveryEvent"),
+    Kind("own_text", "postcall_messages.OwnText", without=frozenset({"token"})),
     Kind("stray_callback", "postcall_messages.StrayCallback", "attempt__workspace"),
+    Kind("alert_watch", "alerts.AlertWatch"),
+    Kind("alert_channel", "alerts.AlertChannel"),
+    Kind("alert_delivery", "alerts.AlertDelivery"),
     Kind("audit_entry", "workspaces.AuditEntry"),
 )
 
 # What belongs to a workspace and is not exported, by its label, and why.
 NOT_EXPORTED: Final = {
+    "alerts.AlertState": "how far the watching is; what it told stands in the alerts",
     "api.IdempotentRequest": "answers that are repeated for a day; what they say stands in other lines",
+    "postcall_messages.OwnPhone": "a member's own number: theirs, not the workspace's",
+    "postcall_messages.PhoneCode": "a hash that is good for ten minutes",
     "keeping.Erasure": "whose it was is what it makes forgotten",
     "keeping.Redaction": "work that is left to do at Twilio, not a record",
     "keeping.Sought": "work that was done after a restoration, not a record",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from postcall.alerts.chore import alert
 from postcall.api.answers import forget_old_answers
 from postcall.followups.review import expire_held
 from postcall.keeping.redact import forget_what_is_due
 from postcall.keeping.retention import forget
+from postcall.messages.own_texts import forget_words
 from postcall.sources.refused import forget_refused
 from postcall.work.models import Worker
 from postcall.work.partitions import ensure_partitions
@@ -18,9 +20,11 @@ FORGETTING_S = 20.0
 
 
 def every_minute() -> None:
-    """Held texts that nobody decided about in time expire; what is to be forgotten is gone on with."""
+    """Held texts that nobody decided about in time expire; what is to be forgotten is gone on with; who wants to
+    know what needs attention is told."""
     expire_held()
     forget_what_is_due(FORGETTING_S)
+    alert()
 
 
 def every_hour(now: datetime) -> None:
@@ -28,5 +32,6 @@ def every_hour(now: datetime) -> None:
     ensure_partitions(now.date())
     forget(now)
     forget_old_answers()
+    forget_words(now)
     forget_refused(now)
     Worker.objects.filter(seen_at__lt=now - DEAD_WORKERS_KEPT).delete()
