@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -18,14 +19,17 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRefresh
 
+from postcall.dashboard.homes import homes_of
 from postcall.followups.models import FollowUp
 from postcall.messages.models import SendingAccount
 from postcall.messages.pausing import pauses
+from postcall.work import clock
 from postcall.workspaces.audit import Actor, Changes, Thing, record
 from postcall.workspaces.models import Membership, User, Workspace
 from postcall.workspaces.scope import within
 
 LAST_WORKSPACE = "workspace"
+SEEN_TO: Final = timedelta(minutes=5)
 
 P = ParamSpec("P")
 M = TypeVar("M", bound=Model)
@@ -119,6 +123,7 @@ def member(
         if membership is None:
             raise Http404
         _remember(request, workspace_id)
+        _note_seen(membership)
         return view(Visit(request, request.user, membership), *args, **kwargs)
 
     return entered
@@ -152,6 +157,25 @@ def owner(
     return member(owning)
 
 
+def anywhere(
+    view: Callable[Concatenate[Visit, P], HttpResponse],
+) -> Callable[..., HttpResponse]:
+    """Lets everybody in who is signed in: a page of the person's, in the frame of the workspace where they were
+    last. Who is a member of none is told so."""
+
+    @wraps(view)
+    def entered(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return ask_to_sign_in(request)
+        workspace = last_workspace(request)
+        if workspace is None:
+            return render(request, "dashboard/people/no_workspace.html")
+        membership = Membership.objects.select_related("workspace").get(workspace=workspace, user=request.user)
+        return view(Visit(request, request.user, membership), *args, **kwargs)
+
+    return entered
+
+
 def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
     """A page asks for its reader; a piece that htmx fetched lets the whole page ask."""
     if request.headers.get("HX-Request"):
@@ -162,6 +186,13 @@ def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
 def _remember(request: HttpRequest, workspace_id: UUID) -> None:
     if request.session.get(LAST_WORKSPACE) != str(workspace_id):
         request.session[LAST_WORKSPACE] = str(workspace_id)
+
+
+def _note_seen(membership: Membership) -> None:
+    """To a few minutes, so that looking writes nothing most of the time."""
+    now = clock.now()
+    if membership.seen_at is None or now - membership.seen_at > SEEN_TO:
+        Membership.objects.filter(pk=membership.pk).update(seen_at=now)
 
 
 def last_workspace(request: HttpRequest) -> Workspace | None:
@@ -179,7 +210,7 @@ def frame(visit: Visit) -> dict[str, Any]:
     sending = visit.rows(SendingAccount).select_related("account").first()
     return {
         "visit": visit,
-        "workspaces": Workspace.objects.filter(memberships__user=visit.person).order_by("name"),
+        "homes": homes_of(visit.person, but=visit.workspace.pk),
         "held_count": visit.rows(FollowUp).filter(outcome=FollowUp.Outcome.HELD).count(),
         "sending": sending,
         "pauses": pauses(visit.workspace.pk),

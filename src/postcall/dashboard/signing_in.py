@@ -77,8 +77,27 @@ class SignOut(LogoutView):
 def note_try(email: str, address: str) -> SignInTry:
     now = timezone.now()
     SignInTry.objects.filter(at__lt=now - KEEP).delete()
-    who = hashlib.sha256(email.strip().lower().encode()).hexdigest()
-    return SignInTry.objects.create(who=who, address=address[:45], at=now)
+    return SignInTry.objects.create(who=_who(email), address=address[:45], at=now)
+
+
+def noted_too_often(what: str, request: HttpRequest, limit: int, *, from_anywhere: bool = False) -> bool:
+    """Notes that `what` is tried from where the request comes, and whether that is more than `limit` times in a
+    quarter of an hour; `from_anywhere`: whoever tries."""
+    tried = note_try(what, str(request.META.get("REMOTE_ADDR", "")))
+    lately = SignInTry.objects.filter(who=tried.who, at__gt=tried.at - WITHIN)
+    if not from_anywhere:
+        lately = lately.filter(address=tried.address)
+    return lately.count() > limit
+
+
+def forget_tries(what: str, request: HttpRequest) -> None:
+    """Strikes out what was noted of `what`, once it succeeded."""
+    address = str(request.META.get("REMOTE_ADDR", ""))[:45]
+    SignInTry.objects.filter(who=_who(what), address=address).delete()
+
+
+def _who(what: str) -> str:
+    return hashlib.sha256(what.strip().lower().encode()).hexdigest()
 
 
 def tries_lately(tried: SignInTry) -> int:

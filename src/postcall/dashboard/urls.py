@@ -25,7 +25,8 @@ from postcall.dashboard.views.agents import attachments
 from postcall.dashboard.views.agents import pages as agents
 from postcall.dashboard.views.agents import setup as agent_setup
 from postcall.dashboard.views.agents import unknown as unknown_agents
-from postcall.dashboard.views.settings import platforms, rules, twilio
+from postcall.dashboard.views.people import invitation, me, members, password, set_up
+from postcall.dashboard.views.settings import keys, platforms, rules, twilio
 
 _workspace: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
@@ -40,8 +41,10 @@ _workspace: list[URLPattern | URLResolver] = [
     path("follow-ups/<uuid:follow_up_id>", follow_ups.card, name="follow-up-card"),
     path("follow-ups/<uuid:follow_up_id>/approve", follow_ups.approve, name="approve"),
     path("follow-ups/<uuid:follow_up_id>/reject", follow_ups.reject, name="reject"),
+    path("follow-ups/<uuid:follow_up_id>/count", follow_ups.count_text, name="count-text"),
     path("follow-ups/<uuid:follow_up_id>/feedback", follow_ups.feedback, name="feedback"),
     path("review", review.review, name="review"),
+    path("review/live", review.live, name="review-live"),
     path("review/decide", review.decide, name="review-decide"),
     path("messages", messages.log, name="messages"),
     path("messages/<uuid:message_id>/resend", messages.resend, name="resend"),
@@ -77,11 +80,27 @@ _workspace: list[URLPattern | URLResolver] = [
     path("settings/opt-outs/add", opt_outs.add, name="opt-out-add"),
     path("settings/opt-outs/take-back", opt_outs.take_back, name="opt-out-take-back"),
     path("go", go.go, name="go"),
+    path("checklist/dismiss", workspaces.dismiss_checklist, name="checklist-dismiss"),
+    path("settings/members", members.members, name="members"),
+    path("settings/members/invite", members.invite, name="member-invite"),
+    path("settings/members/<uuid:membership_id>/role", members.change_role, name="member-role"),
+    path("settings/members/<uuid:membership_id>/remove", members.remove, name="member-remove"),
+    path("settings/members/<uuid:membership_id>/password", members.password_link, name="member-password-link"),
+    path("settings/invitations/<uuid:invitation_id>/revoke", members.revoke, name="invitation-revoke"),
     path("settings", settings.first, name="settings"),
     path("settings/twilio", twilio.twilio, name="settings-twilio"),
     path("settings/twilio/choose", twilio.choose, name="twilio-choose"),
     path("settings/twilio/recheck", twilio.recheck, name="recheck"),
     path("settings/platforms", platforms.platforms, name="settings-platforms"),
+    path("settings/platforms/connect", platforms.connect, name="platform-connect"),
+    path("settings/platforms/<uuid:source_id>/live", platforms.live, name="platform-live"),
+    path("settings/platforms/<uuid:source_id>/rename", platforms.rename, name="platform-rename"),
+    path("settings/platforms/<uuid:source_id>/secret", platforms.replace_secret, name="platform-secret"),
+    path("settings/platforms/<uuid:source_id>/stop-previous", platforms.stop_previous, name="platform-stop-previous"),
+    path("settings/platforms/<uuid:source_id>/disconnect", platforms.disconnect, name="platform-disconnect"),
+    path("settings/keys", keys.keys, name="settings-keys"),
+    path("settings/keys/create", keys.create, name="key-create"),
+    path("settings/keys/<uuid:key_id>/revoke", keys.revoke, name="key-revoke"),
     path("settings/rules", rules.rules, name="settings-rules"),
     path("settings/rules/save", rules.save, name="settings-rules-save"),
 ]
@@ -92,6 +111,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("icons.svg", icons, name="icons"),
     path("sign-in", SignIn.as_view(), name="sign-in"),
     path("sign-out", SignOut.as_view(), name="sign-out"),
+    path("forgotten", password.forgotten, name="forgotten"),
+    path("reset/<str:who>/<str:token>", password.reset, name="reset"),
+    path("invitations/<str:token>", invitation.invitation, name="invitation"),
+    path("set-up/<str:token>", set_up.set_up, name="set-up"),
+    path("me", me.me, name="me"),
+    path("me/name", me.change_name, name="me-name"),
+    path("me/password", me.change_password, name="me-password"),
+    path("me/sign-out-elsewhere", me.sign_out_elsewhere, name="me-sign-out-elsewhere"),
+    path("workspaces", workspaces.every, name="workspaces"),
+    path("workspaces/new", workspaces.new, name="workspace-new"),
+    path("workspaces/create", workspaces.create, name="workspace-create"),
     path("calls/<uuid:call_id>", workspaces.call, name="any-call"),
     path("<str:place>", workspaces.place, name="place"),
     path("w/<uuid:workspace_id>/", include(_workspace)),
