@@ -1,0 +1,105 @@
+"""What holds of every page that links lead to: found by following them, so that a new page is looked at too."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from playwright.sync_api import Page
+
+from postcall.workspaces.models import User, Workspace
+
+from .conftest import SignedIn
+from .factories import a_busy_workspace, a_member
+from .site import pages
+from .test_isolation import BUTTONS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIMIT = 100_000
+# Routes that answer no page of their own: pieces for htmx, files, and doors that lead elsewhere.
+NO_PAGES: set[str] = set()
+
+
+@pytest.fixture
+def busy(live_server: Any) -> Workspace:
+    return a_busy_workspace()
+
+
+@pytest.fixture
+def dana(busy: Workspace) -> User:
+    return a_member(busy, email="dana@northgate.example")
+
+
+@pytest.fixture
+def found(busy: Workspace, dana: User) -> dict[str, str]:
+    """Every page by the name of its route."""
+    client = Client()
+    client.force_login(dana)
+    return {name: paths[0] for name, paths in pages(lambda path: page_at(client, path), f"/w/{busy.pk}/").items()}
+
+
+def page_at(client: Client, path: str) -> str | None:
+    answer = client.get(path)
+    is_page = answer.status_code == 200 and answer["Content-Type"].startswith("text/html")
+    if not is_page or answer.streaming:
+        return None
+    page = answer.content.decode()
+    return page if page.lstrip().lower().startswith("<!doctype") else None
+
+
+def routes(resolver: URLResolver | None = None) -> set[str]:
+    """The names of all routes."""
+    names = set()
+    for each in (resolver or get_resolver("postcall.dashboard.urls")).url_patterns:
+        if isinstance(each, URLPattern):
+            names.add(str(each.name))
+        else:
+            names |= routes(each)
+    return names
+
+
+def test_it_leads_to_every_page(found: dict[str, str]) -> None:
+    assert routes() - set(BUTTONS) - NO_PAGES - found.keys() == set()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
+def test_it_is_reachable_for_everybody_and_fits(
+    signed_in: SignedIn, found: dict[str, str], dana: User, scheme: str, width: int
+) -> None:
+    view = signed_in(
+        dana, viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
+    ).new_page()
+    wrong = {}
+    for name, path in found.items():
+        view.goto(path)
+        if too_wide(view, width):
+            wrong[f"{name} is too wide"] = path
+        for disclosure in view.locator("main details:not(.menu)").all():
+            disclosure.evaluate("each => { each.open = true }")
+        results = Axe().run(view)
+        if results.violations_count:
+            wrong[name] = results.generate_report()
+    assert not wrong, "\n".join(f"{name}: {said}" for name, said in wrong.items())
+
+
+def too_wide(view: Page, width: int) -> bool:
+    return bool(view.evaluate("document.documentElement.scrollWidth") > width)
+
+
+def test_it_weighs_little_and_keeps_to_the_policy(found: dict[str, str], dana: User) -> None:
+    """Each page with its styles is under 100 kB; nothing in it is inline, and nothing comes from elsewhere."""
+    client = Client()
+    client.force_login(dana)
+    for name, path in found.items():
+        answer = client.get(path)
+        page = answer.content.decode()
+        styles = sum(len(client.get(href).getvalue()) for href in re.findall(r'rel="stylesheet" href="([^"]+)"', page))
+        assert len(answer.content) + styles < LIMIT, f"{name}: {len(answer.content)} + {styles}"
+        assert not re.search(r"<style|<script(?! src=)| style=| on[a-z]+=|javascript:", page), name
+        assert not re.search(r'(?:src|<link[^>]+href)="(?:https?:)?//', page), name
+        assert "unsafe" not in answer["Content-Security-Policy"], name
