@@ -134,7 +134,12 @@ def names_the_sender(message: str, businesses: Collection[str]) -> bool:
     written = " ".join(message.split()).casefold()
     if any(name.strip() and " ".join(name.split()).casefold() in written for name in businesses):
         return True
-    return any(_WHO.search(name) for name in PLACEHOLDER.findall(message))
+    return any(stands_for_the_sender(name) for name in PLACEHOLDER.findall(message))
+
+
+def stands_for_the_sender(name: str) -> bool:
+    """Whether an input of that name most likely says who is texting."""
+    return _WHO.search(name) is not None
 
 
 def _shouting(draft: Draft) -> Iterator[Warning]:

@@ -182,7 +182,7 @@ def _about_characters(message: str, body: str, segments: Segments) -> Iterator[H
     if segments.encoding == "GSM-7":
         return
     named = [_called(char) for char in forcing(body)]
-    who = " ".join(named[:_SHOWN_CULPRITS]) + (" …" if len(named) > _SHOWN_CULPRITS else "")
+    who = ", ".join(named[:_SHOWN_CULPRITS]) + (" and more" if len(named) > _SHOWN_CULPRITS else "")
     verb = "forces" if len(named) == 1 else "force"
     fewer = count(plain(body)).count
     cost = f": {_segments(segments.count)} in place of {fewer}" if fewer < segments.count else ""
@@ -208,5 +208,7 @@ def _segments(number: int) -> str:
     return f"{number} segment{'' if number == 1 else 's'}"
 
 
-def _sentence(text: str) -> str:
+def _said(warning: hints.Warning) -> str:
+    """In a sentence; the corrected text is what its button puts in."""
+    text = warning.message.partition(" Corrected: ")[0] if warning.suggestion else warning.message
     return text if text.endswith((".", "!", "?")) else f"{text}."

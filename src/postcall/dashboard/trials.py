@@ -71,8 +71,9 @@ class Tried:
             return Way("wait", "warn", "Nothing would go out: inputs are not bound", self._unbound)
         held = decision.outcome == FollowUp.Outcome.HELD
         words = f"It would be {'held' if held else 'skipped'}: {_small(in_words(decision.reason or ''))}"
+        # The verdict stands above, with its reason.
         said = self.rehearsal.verdict.reason if self.rehearsal.verdict else ""
-        detail = "" if decision.detail == said else decision.detail
+        detail = decision.detail.removeprefix(said).strip()
         return Way("wait" if held else "idle", "held" if held else "idle", words, detail)
 
     @property
@@ -104,9 +105,7 @@ class Tried:
     def bubble(self) -> list[Run]:
         """The text as far as it could be filled; what is missing stands as its placeholder."""
         composed = self.rehearsal.composed
-        if composed.body:
-            return _runs(self.message, {name: each.value for name, each in composed.inputs.items()}, composed.body)
-        return _runs(self.message, {name: each.value for name, each in composed.inputs.items()}, "")
+        return _runs(self.message, {name: each.value for name, each in composed.inputs.items()}, composed.body)
 
     @property
     def segments(self) -> Segments | None:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from postcall.actions import editing
 from postcall.actions.editing import Archived, ChangedMeanwhile, InputsUnbound
 from postcall.actions.examples import EXAMPLES
+from postcall.actions.hints import stands_for_the_sender
 from postcall.actions.message import inputs_of
 from postcall.actions.models import Action
 from postcall.agents.models import Agent
@@ -163,7 +164,7 @@ def _wanted(form: Form, lacking: Mapping[Any, list[str]]) -> list[str]:
     """The inputs of which somebody has to say where they come from, with a first suggestion in the form."""
     names = list(dict.fromkeys(name for each in lacking.values() for name in each))
     for name in names:
-        form.typed.setdefault(f"bind-{name}-from", "ask")
+        form.typed.setdefault(f"bind-{name}-from", "business" if stands_for_the_sender(name) else "ask")
         form.typed.setdefault(f"bind-{name}-value", name.replace("_", " "))
     form.typed["mend"] = form["mend"] or "bind"
     return names
