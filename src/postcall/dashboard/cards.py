@@ -7,15 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from postcall.actions.message import PLACEHOLDER
+from postcall.dashboard.inquiry import mended_at
 from postcall.dashboard.transcript import evidence_of
 from postcall.dashboard.words import Numbered, State, asks_every_s, event_state
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.reasons import in_words, mend_of
 from postcall.followups.review import expires_at
 from postcall.messages.errors import ErrorText, explain
-from postcall.messages.models import Attempt, DeliveryEvent, Message
+from postcall.messages.models import Account, Attempt, DeliveryEvent, Message
+from postcall.messages.prices import Estimate, country_of, estimate
+from postcall.messages.segments import Segments, count
+from postcall.workspaces.models import Workspace
 from postcall.workspaces.scope import within
 
 _RESENDABLE: Final = {
@@ -38,6 +43,9 @@ _REVIEWS: Final = {
     FollowUp.Review.REJECTED.value: "Rejected",
 }
 _ORIGINS: Final = {"poll": "found by asking Twilio", "operator": "by hand"}
+_BY: Final = {"postcall": "Postcall", "operator": "an operator"}
+# What never was charged for, and may not be.
+_FREE: Final = {Message.Status.FAILED, Message.Status.CANCELED}
 
 
 @dataclass(frozen=True)
@@ -66,12 +74,47 @@ class Step:
 
 
 @dataclass(frozen=True)
+class AttemptShown:
+    """One try at handing the text to Twilio."""
+
+    attempt: Attempt
+
+    @property
+    def state(self) -> State:
+        return event_state(self.attempt.status)
+
+    @property
+    def by(self) -> str:
+        return _BY.get(self.attempt.by, self.attempt.by)
+
+    @property
+    def error(self) -> ErrorText | None:
+        attempt = self.attempt
+        if attempt.error_code is None and not attempt.error_message:
+            return None
+        return explain(attempt.error_code, attempt.error_message)
+
+    @property
+    def page(self) -> str:
+        return page_at_twilio(self.attempt.account, self.attempt.sid)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a text takes that is typed."""
+
+    segments: Segments
+    estimate: Estimate | None
+
+
+@dataclass(frozen=True)
 class Card:
     """A follow-up with everything that its card shows."""
 
     numbered: Numbered
     attempts: Sequence[Attempt] = ()
     events: Sequence[DeliveryEvent] = ()
+    estimate: Estimate | None = None
 
     @property
     def follow_up(self) -> FollowUp:
@@ -117,6 +160,11 @@ class Card:
         if mend == "Nothing to do." or (not self.can_resend and not self.can_decide and "approve" in mend):
             return ""
         return mend
+
+    @property
+    def mended_at(self) -> tuple[str, str] | None:
+        """The page on which the reason is mended, as address and words; None: here, or nowhere."""
+        return mended_at(self.follow_up) if self.mend else None
 
     @property
     def detail(self) -> str:
@@ -176,39 +224,103 @@ class Card:
         return f"{did} by {self.follow_up.reviewer}" if did else ""
 
     @property
+    def is_asking(self) -> bool:
+        """Whether it is being found out what became of an attempt: until that is known nothing can be done."""
+        return any(attempt.open for attempt in self.attempts)
+
+    @property
     def can_resend(self) -> bool:
-        return self.message is not None and self.message.status in _RESENDABLE
+        return self.message is not None and self.message.status in _RESENDABLE and not self.is_asking
 
     @property
     def can_cancel(self) -> bool:
-        return self.message is not None and self.message.status in _CANCELABLE
+        return self.message is not None and self.message.status in _CANCELABLE and not self.is_asking
+
+    @property
+    def can_leave(self) -> bool:
+        """Whether a text that was left to the operator can be left as it is."""
+        return self.is_held and self.can_resend
+
+    @property
+    def counted(self) -> Counted:
+        """What the text takes that is waiting to be approved."""
+        return counted(self.follow_up.workspace, self.follow_up.recipient, self.text)
+
+    @property
+    def tries(self) -> list[AttemptShown]:
+        return [AttemptShown(attempt) for attempt in self.attempts]
+
+    @property
+    def page_at_twilio(self) -> str:
+        """Twilio's own page about the text as it was sent last; empty where there is none."""
+        return next((page for each in reversed(self.tries) if (page := each.page)), "")
+
+    @property
+    def sender(self) -> str:
+        message = self.message
+        return (message.from_number or message.messaging_service_sid) if message else ""
 
     @cached_property
     def steps(self) -> list[Step]:
         return list(_steps(self.follow_up, self.events))
 
     @property
+    def stamp(self) -> str:
+        """Another one once the follow-up itself has changed."""
+        return stamp_of(self.follow_up)
+
+    @property
     def seen(self) -> str:
         """Changes whenever the card does; what a page already shows is not sent again."""
         message = self.message
         moved = message.updated_at.timestamp() if message else 0
-        return f"{self.follow_up.updated_at.timestamp():.6f}-{moved:.6f}-{len(self.events)}"
+        return f"{self.stamp}-{moved:.6f}-{len(self.events)}"
 
 
-def cards(follow_ups: Sequence[Numbered]) -> list[Card]:
-    """The cards of numbered follow-ups, their attempts and events read at once."""
-    if not follow_ups:
-        return []
-    workspace = follow_ups[0].follow_up.workspace_id
+def stamp_of(follow_up: FollowUp) -> str:
+    return f"{follow_up.updated_at.timestamp():.6f}"
+
+
+def cards(follow_ups: Sequence[Numbered], workspace: Workspace) -> list[Card]:
+    """The cards of a workspace's numbered follow-ups, their attempts, events and prices read at once."""
     messages = [each.message.pk for each in follow_ups if each.message]
-    attempts = _by_message(within(workspace, Attempt).filter(message__in=messages).order_by("number"))
+    if not messages:
+        return [Card(each) for each in follow_ups]
+    tried = within(workspace, Attempt).filter(message__in=messages).select_related("account")
+    attempts = _by_message(tried.order_by("number"))
     events = _by_message(within(workspace, DeliveryEvent).filter(message__in=messages).order_by("at", "id"))
+    prices: dict[str, Estimate | None] = {}
     return [
-        Card(each, attempts.get(each.message.pk, []), events.get(each.message.pk, []))
-        if each.message
+        Card(each, attempts.get(message.pk, []), events.get(message.pk, []), _estimate(workspace, message, prices))
+        if (message := each.message)
         else Card(each)
         for each in follow_ups
     ]
+
+
+def _estimate(workspace: Workspace, message: Message, known: dict[str, Estimate | None]) -> Estimate | None:
+    """What a text will cost of which Twilio has not said it yet; `known` are prices of one segment."""
+    country = country_of(message.to)
+    if message.price is not None or message.status in _FREE or country is None:
+        return None
+    if country not in known:
+        known[country] = estimate(workspace, 1, country)
+    one = known[country]
+    return one and replace(one, amount=one.amount * message.segments)
+
+
+def counted(workspace: Workspace, to: str, text: str) -> Counted:
+    """What a text to a number takes: its segments, and what they will cost."""
+    segments, country = count(text), country_of(to)
+    return Counted(segments, estimate(workspace, segments.count, country) if country and text else None)
+
+
+def page_at_twilio(account: Account, sid: str) -> str:
+    """The page of a text in Twilio's console; empty for a stand-in's account, and before Twilio took it."""
+    host = urlsplit(account.api_url).hostname or ""
+    if not sid or not (host == "twilio.com" or host.endswith(".twilio.com")):
+        return ""
+    return f"https://www.twilio.com/console/sms/logs/{account.account_sid}/{sid}"
 
 
 def _by_message(rows: Iterable[Any]) -> dict[Any, list[Any]]:

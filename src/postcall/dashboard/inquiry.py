@@ -218,7 +218,7 @@ def _about(follow_up: FollowUp, call: Call) -> Sentence:
         return Sentence(state, f"{action} is being decided")
     if follow_up.outcome == FollowUp.Outcome.MESSAGE and message is not None:
         return _texted(action, message, state, to)
-    address, link = _mended_at(follow_up, call, to)
+    address, link = mended_at(follow_up) or (to("call", call.pk) + f"#of-{follow_up.pk}", "The follow-up")
     made, reason = message is not None, follow_up.reason
     what = "is held" if follow_up.outcome == FollowUp.Outcome.HELD else "was not sent"
     return Sentence(
@@ -256,8 +256,9 @@ def _particulars(follow_up: FollowUp) -> str:
     return " ".join(dict.fromkeys(each for each in told if each and each != words))
 
 
-def _mended_at(follow_up: FollowUp, call: Call, to: _Pages) -> tuple[str, str]:
-    reason = follow_up.reason
+def mended_at(follow_up: FollowUp) -> tuple[str, str] | None:
+    """The page on which a follow-up's reason is mended, as address and words; None: its call's own, or nowhere."""
+    to, reason, call = _Pages(follow_up.workspace_id), follow_up.reason, follow_up.call
     if reason in _MENDED_AT:
         name, link = _MENDED_AT[reason]
         return to(name), link
@@ -265,7 +266,7 @@ def _mended_at(follow_up: FollowUp, call: Call, to: _Pages) -> tuple[str, str]:
         return to("opt-outs") + "?" + urlencode({"q": follow_up.recipient or call.customer_number}), "Opt-outs"
     if reason in _OF_THE_ATTACHMENT and call.agent_id:
         return to("agent-actions", call.agent_id), "The agent’s actions"
-    return to("call", call.pk) + f"#of-{follow_up.pk}", "The follow-up"
+    return None
 
 
 def _needed(mend: str) -> str:

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models import Case, DateTimeField, DurationField, ExpressionWrapper, F, QuerySet, Value, When
+from django.db.models.expressions import Combinable
 
 from postcall.actions.message import MAX_LENGTH
 from postcall.calls.models import Call
@@ -148,15 +149,31 @@ def rejudge(call: Call) -> int:
     return again
 
 
+def _within() -> Combinable:
+    return ExpressionWrapper(F("revision__send_within_s") * timedelta(seconds=1), output_field=DurationField())
+
+
+def with_expiry(held: QuerySet[FollowUp]) -> QuerySet[FollowUp]:
+    """Held follow-ups, each with `lapses_at`: what `expires_at` says of it, to sort by."""
+    never = Value(None, output_field=DateTimeField(null=True))
+    counted = ExpressionWrapper(F("decided_at") + _within(), output_field=DateTimeField(null=True))
+    return held.annotate(
+        lapses_at=Case(
+            When(reason__in=UNDECIDED, then=never),
+            When(message__isnull=False, then=F("message__valid_until")),
+            default=counted,
+        )
+    )
+
+
 def expire_held() -> int:
     """Ends held follow-ups that nobody decided about within their action's `send_within_s`; returns how many.
 
     What the judge failed on, or was set aside, stays: it can be judged again.
     """
     now = clock.now()
-    within = ExpressionWrapper(F("revision__send_within_s") * timedelta(seconds=1), output_field=DurationField())
     undecided = FollowUp.objects.filter(outcome=FollowUp.Outcome.HELD, review="").exclude(reason__in=UNDECIDED)
-    stale = undecided.filter(message__isnull=True, decided_at__lt=now - within)
+    stale = undecided.filter(message__isnull=True, decided_at__lt=now - _within())
     return undecided.filter(pk__in=list(stale.values_list("pk", flat=True)[:1000])).update(
         outcome=FollowUp.Outcome.SKIPPED,
         reason=Reason.EXPIRED,

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from postcall.calls.models import Call
 from postcall.dashboard.access import Visit
+from postcall.dashboard.cards import stamp_of
 from postcall.followups import review
 from postcall.followups.models import FollowUp
 from postcall.followups.review import NotPossible
@@ -30,6 +31,12 @@ def tried(visit: Visit, verb: Callable[[], object]) -> bool:
         flashes.error(visit.request, str(refusal))
         return False
     return True
+
+
+def unless_changed(follow_up: FollowUp, seen: str) -> None:
+    """Raises NotPossible where a held follow-up is not what somebody saw who decides about many at once."""
+    if seen and follow_up.outcome == FollowUp.Outcome.HELD and seen != stamp_of(follow_up):
+        raise NotPossible("changed", "It has changed since you looked at it: look again before you decide.")
 
 
 # Each raises one of REFUSALS, and then nothing is changed and nothing stands in the audit log.

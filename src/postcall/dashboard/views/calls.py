@@ -129,7 +129,7 @@ def call(visit: Visit, call_id: UUID) -> HttpResponse:
         "calls/call.html",
         {
             "call": found,
-            "cards": cards(ordered),
+            "cards": cards(ordered, visit.workspace),
             "turns": transcript.shown(found, ordered, whole=visit.request.GET.get("turns") == "all"),
             "undecided": found.status in _UNDECIDED,
             "variables": {name: values for name, values in found.variables.items() if values},

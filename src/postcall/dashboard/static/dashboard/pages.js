@@ -73,9 +73,27 @@ document.addEventListener("input", (event) => {
   for (const note of document.querySelectorAll(`[data-unsaved="${CSS.escape(form.id)}"]`)) note.hidden = false;
 });
 document.addEventListener("submit", (event) => changed.delete(event.target));
-addEventListener("beforeunload", (event) => { if (changed.size) event.preventDefault(); });
+// A form that was taken out of the page meanwhile holds nothing any more.
+const unsaved = () => [...changed].some((form) => form.isConnected);
+addEventListener("beforeunload", (event) => { if (unsaved()) event.preventDefault(); });
 
-const writing = (element) => element.matches("input:not([type=checkbox]), textarea, select");
+// A refused form comes back as 422, with what is wrong.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.xhr.status !== 422) return;
+  event.detail.shouldSwap = true;
+  event.detail.isError = false;
+});
+
+// A card that moves by itself leaves alone what is being typed in it; a page that has to be read anew waits for it.
+const typingIn = (part) => part.contains(document.activeElement) && document.activeElement.matches("input, textarea");
+const typed = (part) => [...part.querySelectorAll("form[data-keep]")].some((form) => changed.has(form));
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const part = event.detail.elt;
+  if (part.matches("[data-waits]") && (typingIn(part) || typed(part))) event.preventDefault();
+});
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (event.detail.xhr.getResponseHeader("HX-Refresh") === "true" && unsaved()) event.preventDefault();
+});
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
@@ -86,20 +104,4 @@ document.addEventListener("keydown", (event) => {
     }
     return;
   }
-  if (!event.ctrlKey && !event.metaKey && !event.altKey && !writing(event.target)) walk(event);
 });
-
-// Review by keyboard: j and k go from one to the next, a and r decide the one where the focus is.
-function walk(event) {
-  const items = [...document.querySelectorAll("[data-walk] > article")];
-  if (!items.length) return;
-  const here = items.findIndex((item) => item.contains(document.activeElement));
-  if (event.key === "j" || event.key === "k") {
-    const next = items[Math.min(items.length - 1, Math.max(0, here + (event.key === "j" ? 1 : -1)))];
-    next.focus();
-    event.preventDefault();
-  } else if (here >= 0) {
-    const button = items[here].querySelector(`button[data-key="${CSS.escape(event.key)}"]`);
-    if (button) button.click();
-  }
-}
