@@ -169,9 +169,7 @@ def _hints(draft: hints.Draft, body: str, segments: Segments) -> list[Hint]:
         return []
     found = [*_about_characters(draft.message, body, segments), *_about_length(body)]
     found += [
-        Hint(
-            "wait", _sentence(warning.message), warning.suggestion or "", "Correct it" if warning.suggestion else ""
-        )
+        Hint("wait", _said(warning), warning.suggestion or "", "Correct it" if warning.suggestion else "")
         for warning in hints.warnings_in(draft)
         if warning.code != "long"  # counted here as it will be sent, not as it is written
     ]
