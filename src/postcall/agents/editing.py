@@ -9,7 +9,7 @@ CannotEdit
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, cast
 from zoneinfo import available_timezones
 
 from babel import Locale, UnknownLocaleError
@@ -185,7 +185,8 @@ def content_of(agent: Agent) -> AgentContent:
     return AgentContent.model_construct(
         name=agent.name,
         external_ids=[
-            ExternalIdContent.model_construct(source=row.source_kind, id=row.external_id) for row in known
+            ExternalIdContent.model_construct(source=cast(SourceName, row.source_kind), id=row.external_id)
+            for row in known
         ],
         timezone=agent.timezone,
         locale=agent.locale,

@@ -34,7 +34,7 @@ _SECRET: Final = re.compile(
     r"|\bcvv\b|\bcvc\b|\bssn\b|\bpin\b|card.?(?:no|num)|iban|private.?key",
     re.IGNORECASE,
 )
-_LIKE_A_KEY: Final = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[\w.+/=:-]{24,}")
+_LIKE_A_KEY: Final = re.compile(r"(?<!\S)(?!\d{4}-\d\d-\d\d)(?=\S*\d)(?=\S*[A-Za-z])[\w.+/=:-]{24,}")
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 

@@ -4,7 +4,7 @@
 // Spare rows stand there for those without script; with it they come when asked for, and go.
 for (const group of document.querySelectorAll("[data-grows]")) {
   const rows = [...group.querySelectorAll("[data-row]")];
-  const filled = (row) => [...row.querySelectorAll("input, select")].some((field) => field.type !== "checkbox" && field.value);
+  const filled = (row) => [...row.querySelectorAll("input, select[data-tells]")].some((field) => field.value);
   const add = document.createElement("button");
   add.type = "button";
   add.className = "button small";
@@ -15,7 +15,7 @@ for (const group of document.querySelectorAll("[data-grows]")) {
     const clear = row.querySelector("[data-clear]");
     clear.hidden = false;
     clear.addEventListener("click", () => {
-      for (const field of row.querySelectorAll("input, select")) field.value = "";
+      for (const field of row.querySelectorAll("input, select[data-tells]")) field.value = "";
       row.hidden = true;
       row.querySelector("input, select").dispatchEvent(new Event("input", { bubbles: true }));
       update();

@@ -120,7 +120,8 @@ def attach(visit: Visit, agent_id: UUID) -> HttpResponse:
     """Adds `action`: live at once where its message has no inputs, else off until they are mapped."""
     agent = living_agent(visit, agent_id)
     living = visit.rows(Action).filter(deleted_at=None)
-    action = living.filter(pk=uuid_or_none(visit.request.POST.get("action"))).first()
+    pk = uuid_or_none(visit.request.POST.get("action"))
+    action = living.filter(pk=pk).first() if pk else None
     if action is None:
         flashes.error(visit.request, "Choose an action: the one you chose is not here any more.")
         return redirect(visit.to("agent-actions", agent.pk))
@@ -138,7 +139,8 @@ def _say_how_it_stands(visit: Visit, attachment: Attachment, done: str) -> None:
     card = _card(attachment)
     if card.unbound:
         lacking = ", ".join(f"<{name}>" for name in card.unbound)
-        told = f"{done}. It is off: say where {lacking} comes from, then it can be switched on."
+        come = "comes" if len(card.unbound) == 1 else "come"
+        told = f"{done}. It is off: say where {lacking} {come} from, then it can be switched on."
         flashes.warning(visit.request, told)
         return
     told = {

@@ -50,7 +50,7 @@ def lacks_of(visit: Visit, agent: Agent) -> list[Lack]:
             Lack(
                 "It has never called",
                 "Once a call of it ends, it stands below. Does its platform have Postcall’s address?",
-                visit.to("settings"),
+                visit.to("settings-platforms"),
                 "To the address",
             )
         )

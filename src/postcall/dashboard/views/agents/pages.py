@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -65,7 +66,7 @@ def _that_say(agents: QuerySet[Agent], words: str) -> QuerySet[Agent]:
     return agents
 
 
-def _last_week(visit: Visit, agents: list[Agent]) -> dict[UUID, Any]:
+def _last_week(visit: Visit, agents: Sequence[Agent]) -> dict[UUID, Any]:
     counted = (
         visit.rows(Call)
         .filter(agent__in=agents, pk__gte=first_id(timezone.now() - _WEEK))

@@ -25,7 +25,7 @@ class SenderNow:
 
 
 def sender_in_force(visit: Visit, agent: Agent) -> SenderNow:
-    settings = visit.to("settings")
+    settings = visit.to("settings-twilio")
     account = account_of(visit.workspace.pk)
     if account is None:
         return SenderNow("", "", "This workspace has no Twilio account yet.", "Connect Twilio", settings)

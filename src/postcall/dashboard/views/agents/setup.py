@@ -108,11 +108,11 @@ def _setup_page(visit: Visit, agent: Agent, form: Form) -> HttpResponse:
 
 
 def _choices(form: Form) -> dict[str, Any]:
-    rows = [{"source": f"external_ids.{n}.source", "id": f"external_ids.{n}.id", "n": n + 1} for n in _rows(form)]
+    rows = [{"source": f"external_ids.{n}.source", "id": f"external_ids.{n}.id"} for n in _rows(form)]
     return {
         "form": form,
         "id_rows": rows,
-        "filled": sum(1 for row in rows if form[row["id"]]),
+        "filled": len(_filled_rows(form)),
         "platforms": _PLATFORMS,
         "zones": _zones(),
         "locales": _locales(),

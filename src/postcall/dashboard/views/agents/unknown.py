@@ -81,7 +81,8 @@ def _meant(visit: Visit, form: Form) -> Agent | AgentContent | None:
     if not form["agent"]:
         return form.checked(AgentContent, {**usual_content(visit.workspace), "name": form["name"]})
     living = visit.rows(Agent).filter(deleted_at=None)
-    agent = living.filter(pk=uuid_or_none(form["agent"])).first()
+    pk = uuid_or_none(form["agent"])
+    agent = living.filter(pk=pk).first() if pk else None
     if agent is None:
         form.refuse("agent", "There is no such agent any more")
     return agent
