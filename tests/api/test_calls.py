@@ -193,7 +193,7 @@ def three(api: Api, agent: Any, action: Any) -> list[str]:
         ("q=%E2%80%9Cvisa%E2%80%9D", {1}),
         ("q=hi+ann", {1}),
         ("q=100%25_sure", {0, 1, 2}),
-        ("q=1%25sure", set()),
+        ("q=10%25sure", set()),
         ("q=c-2", {2}),
         ("q=%00", set()),
         ("from=2020-01-01", {0, 1, 2}),

@@ -12,7 +12,7 @@ from pydantic import Field, StrictBool
 from postcall.api.agents import agents_of
 from postcall.api.answers import Moment, Out, Page, Paging, answer, between, once, page_of, versioned
 from postcall.api.audit import record
-from postcall.api.filters import Digits, Words, followed_up, numbered, of_agent, of_source, saying
+from postcall.api.filters import Digits, Words, called_by, followed_up, of_agent, of_source, saying
 from postcall.api.finding import one
 from postcall.api.keys import ADMIN, INGEST, ApiRequest
 from postcall.api.problems import Problem, wrong_fields
@@ -49,7 +49,11 @@ class CallFilters(Paging):
     reason: Reason | None = Field(default=None, description="Of one of its follow-ups.")
     message_status: MessageStatus | None = Field(default=None, description="Of one of its messages.")
     number: Digits | None = Field(default=None, description="Digits, anywhere in the customer's number.")
-    q: Words | None = Field(default=None, description="Words of the transcript or the text, or the external id.")
+    q: Words | None = Field(
+        default=None,
+        description="Words, or how they begin, that all stand in what was said and known, or all in a text; or how "
+        "the external id begins.",
+    )
     from_: Moment | None = Field(default=None, alias="from", description="Received from then on.")
     to: Moment | None = Field(default=None, description="Received before then.")
 
@@ -80,12 +84,10 @@ def create(request: ApiRequest, call: EndedCall) -> HttpResponse:
 @routes.get("/calls", response=Page[CallItem], summary="List calls", operation_id="list_calls")
 def list_calls(request: ApiRequest, filters: Query[CallFilters]) -> HttpResponse:
     """Newest first, without transcripts and variables."""
-    calls = within(request.auth.workspace, Call)
-    calls = saying(
-        numbered(of_source(of_agent(calls, filters.agent), filters.source), filters.number, "customer_number"),
-        filters.q,
-    )
-    calls = followed_up(calls, filters.outcome, filters.reason, filters.message_status)
+    home = request.auth.workspace
+    calls = of_source(of_agent(within(home, Call), home, filters.agent), filters.source)
+    calls = saying(called_by(calls, home, filters.number), home, filters.q)
+    calls = followed_up(calls, home, filters.outcome, filters.reason, filters.message_status)
     if filters.status is not None:
         calls = calls.filter(status=filters.status)
     return page_of(listed_calls(between(calls, filters.from_, filters.to)), filters, call_item)

@@ -6,12 +6,15 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
-from django.db.models.expressions import RawSQL
 from pydantic import AfterValidator, Field
 
+from postcall.agents.models import ExternalId
+from postcall.calls.finding import with_number, with_words
 from postcall.calls.models import Call
 from postcall.followups.models import FollowUp
 from postcall.shapes import Text
+from postcall.workspaces.models import Workspace
+from postcall.workspaces.scope import within
 
 Row = TypeVar("Row", bound=Model)
 
@@ -28,18 +31,22 @@ Words = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
 def numbered(rows: QuerySet[Row], digits: str | None, column: str) -> QuerySet[Row]:
-    """Rows whose number has these digits anywhere in it."""
+    """Rows whose number has these digits anywhere in it; for lists that are never long."""
     return rows if digits is None else rows.filter(**{f"{column}__contains": digits})
 
 
-def of_agent(calls: QuerySet[Call], agent: str | None) -> QuerySet[Call]:
+def called_by(calls: QuerySet[Call], workspace: Workspace, digits: str | None) -> QuerySet[Call]:
+    """Calls of the workspace whose customer's number has these digits anywhere in it."""
+    return calls if digits is None else with_number(calls, workspace, digits)
+
+
+def of_agent(calls: QuerySet[Call], workspace: Workspace, agent: str | None) -> QuerySet[Call]:
     """`agent`: Postcall's id, or as the platform names it."""
     if agent is None:
         return calls
-    named = Q(agent_ref=agent) | Q(agent__external_ids__external_id=agent, agent__external_ids__live=True)
-    if own := _uuid(agent):
-        named |= Q(agent_id=own)
-    return calls.filter(pk__in=calls.filter(named).values("pk"))
+    known = within(workspace, ExternalId).filter(external_id=agent, live=True)
+    agents = [*known.values_list("agent_id", flat=True), *filter(None, [_uuid(agent)])]
+    return calls.filter(Q(agent_ref=agent) | Q(agent_id__in=agents))
 
 
 def of_source(calls: QuerySet[Call], source: str | None) -> QuerySet[Call]:
@@ -51,25 +58,23 @@ def of_source(calls: QuerySet[Call], source: str | None) -> QuerySet[Call]:
 
 
 def followed_up(
-    calls: QuerySet[Call], outcome: str | None, reason: str | None, message_status: str | None
+    calls: QuerySet[Call],
+    workspace: Workspace,
+    outcome: str | None,
+    reason: str | None,
+    message_status: str | None,
 ) -> QuerySet[Call]:
     """Calls with one follow-up to which all of this applies."""
     wanted = {"outcome": outcome, "reason": reason, "message__status": message_status}
     given = {name: value for name, value in wanted.items() if value is not None}
-    return calls.filter(Exists(FollowUp.objects.filter(call=OuterRef("pk"), **given))) if given else calls
-
-
-def saying(calls: QuerySet[Call], words: str | None) -> QuerySet[Call]:
-    """Calls in whose transcript or texts these words stand, upper and lower case alike, or whose id they are."""
-    if words is None:
-        return calls
-    pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    spoken = RawSQL(
-        """EXISTS (SELECT 1 FROM jsonb_array_elements("call"."transcript") AS turn WHERE turn->>'text' ILIKE %s)""",
-        [pattern],
+    return (
+        calls.filter(Exists(within(workspace, FollowUp).filter(call=OuterRef("pk"), **given))) if given else calls
     )
-    written = Exists(FollowUp.objects.filter(call=OuterRef("pk"), body__icontains=words))
-    return calls.annotate(_spoken=spoken).filter(Q(_spoken=True) | Q(written) | Q(external_id=words))
+
+
+def saying(calls: QuerySet[Call], workspace: Workspace, words: str | None) -> QuerySet[Call]:
+    """Calls of the workspace that are found by these words (`postcall.calls.finding`)."""
+    return calls if words is None else with_words(calls, workspace, words)
 
 
 def _uuid(text: str) -> UUID | None:

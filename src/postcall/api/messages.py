@@ -12,7 +12,7 @@ from pydantic import Field
 
 from postcall.api.answers import Moment, Page, Paging, between, once, page_of, versioned
 from postcall.api.audit import record
-from postcall.api.filters import Digits, numbered
+from postcall.api.filters import Digits
 from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.routes import Routes
@@ -26,6 +26,7 @@ from postcall.api.shapes import (
     whole_messages,
 )
 from postcall.messages import operator
+from postcall.messages.finding import to_number
 from postcall.messages.models import Message
 from postcall.shapes import Strict, Text
 from postcall.workspaces.audit import Thing
@@ -49,7 +50,9 @@ class Resending(Strict):
 
 @routes.get("/messages", response=Page[MessageItem], summary="List messages", operation_id="list_messages")
 def list_messages(request: ApiRequest, filters: Query[MessageFilters]) -> HttpResponse:
-    rows = numbered(_messages(request), filters.number, "to")
+    rows = _messages(request)
+    if filters.number is not None:
+        rows = to_number(rows, request.auth.workspace, filters.number)
     if filters.status is not None:
         rows = rows.filter(status=filters.status)
     return page_of(listed_messages(between(rows, filters.from_, filters.to)), filters, message_item)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, Func, OuterRef, Q, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
+from postcall.calls import finding
 from postcall.calls.models import Call
 from postcall.dashboard.paging import uuid_or_none
 from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS
@@ -32,22 +31,6 @@ _CHOICES: Final = (
 _NUMBER: Final = re.compile(r"[+\d][\d\s().-]{2,}")
 
 
-class Words(Func):
-    """What was said, without the roles: a JSON array of texts."""
-
-    function = "jsonb_path_query_array"
-    template = "%(function)s(%(expressions)s, '$[*].text')"
-    output_field = TextField()
-
-
-class Values(Func):
-    """Every string that the variables hold, however deep, without their names."""
-
-    function = "jsonb_path_query_array"
-    template = "%(function)s(%(expressions)s, '$.** ? (@.type() == \"string\")')"
-    output_field = TextField()
-
-
 def find_calls(workspace: Workspace, asked: QueryDict) -> QuerySet[Call]:
     """The workspace's calls that fit what the address asks for; what it asks wrongly is passed over."""
     calls = within(workspace, Call)
@@ -58,8 +41,8 @@ def find_calls(workspace: Workspace, asked: QueryDict) -> QuerySet[Call]:
     if asked.get("outcome") == UNASSIGNED:
         calls = calls.filter(status=Call.Status.UNASSIGNED)
     elif condition := _about_follow_ups(asked):
-        calls = calls.filter(Exists(FollowUp.objects.filter(condition, call=OuterRef("pk"))))
-    return _with_words(calls, storable(asked.get("q", "")).strip()[:200])
+        calls = calls.filter(Exists(within(workspace, FollowUp).filter(condition, call=OuterRef("pk"))))
+    return _with_words(calls, workspace, storable(asked.get("q", "")).strip()[:200])
 
 
 def is_asking(asked: QueryDict) -> bool:
@@ -82,25 +65,14 @@ def _about_follow_ups(asked: QueryDict) -> Q | None:
     return about or None
 
 
-def _with_words(calls: QuerySet[Call], text: str) -> QuerySet[Call]:
+def _with_words(calls: QuerySet[Call], workspace: Workspace, text: str) -> QuerySet[Call]:
     if not text:
         return calls
     if _NUMBER.fullmatch(text):
-        digits = re.sub(r"\D", "", text)
-        return calls.filter(
-            Q(customer_number__contains=digits) | Q(agent_number__contains=digits) | Q(external_id__contains=text)
-        )
+        return finding.with_number(calls, workspace, text, anywhere=True)
     if call_id := _id(text):
         return calls.filter(pk=call_id)
-    calls = calls.alias(said=Cast(Words("transcript"), TextField()), known=Cast(Values("variables"), TextField()))
-    for word in text.split():
-        # Both are JSON text, in which a quote and a backslash are written with a backslash before.
-        written = json.dumps(word, ensure_ascii=False)[1:-1]
-        sent = Exists(FollowUp.objects.filter(call=OuterRef("pk"), body__icontains=word))
-        calls = calls.filter(
-            Q(said__icontains=written) | Q(known__icontains=written) | Q(sent) | Q(external_id__icontains=word)
-        )
-    return calls
+    return finding.with_words(calls, workspace, text)
 
 
 def _id(text: str) -> UUID | None:
