@@ -59,6 +59,9 @@ FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
     "me-password": lambda _: {"current_password": PASSWORD, **NEW_PASSWORD},
     "reset": lambda _: NEW_PASSWORD,
     "workspace-create": lambda ours: {"workspace_name": "Southgate Clinic", "source": str(ours.workspace.pk)},
+    "alerts-save": lambda _: {"told": "held", "held_over": "3"},
+    "alert-email": lambda _: {"email": "night@northgate.example"},
+    "alert-webhook": lambda _: {"webhook": "https://93.184.216.34/in"},  # by its number: nothing is looked up
     "settings-rules-save": lambda ours: {"countries": "US", "valid_for_minutes": "60", "unconfirmed": "hold"},
 }
 

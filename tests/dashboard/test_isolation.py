@@ -1,20 +1,37 @@
 """Nothing crosses workspaces, and a viewer changes nothing."""
 
+import json
 from dataclasses import dataclass
 
 import pytest
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, reverse
 
+from postcall.alerts.models import AlertChannel
 from postcall.calls.models import Call
 from postcall.dashboard.urls import _workspace
 from postcall.followups.models import FollowUp
-from postcall.messages.models import Message
-from postcall.workspaces.models import Membership, Workspace
+from postcall.messages.models import Message, OwnText
+from postcall.sources.models import Source
+from postcall.workspaces.models import ApiKey, Membership, Workspace
 
-from .factories import a_call, a_follow_up, a_held_follow_up, a_member, a_message, a_workspace, an_action, an_agent
+from .factories import (
+    a_call,
+    a_follow_up,
+    a_held_follow_up,
+    a_member,
+    a_message,
+    a_workspace,
+    an_action,
+    an_agent,
+    an_alert_channel,
+    an_own_text,
+)
 
 pytestmark = pytest.mark.django_db
+
+# Any 24 bytes or more will do.
+AUTH = {"secret": "whsec_" + "QUJD" * 8, "previous": "whsec_" + "REVG" * 8}
 
 
 def buttons() -> list[str]:
@@ -35,6 +52,7 @@ class Everything:
     call: Call
     held: FollowUp
     message: Message
+    text: OwnText
 
     def address(self, name: str) -> str:
         """Of the page or button, with this workspace's own ids."""
@@ -44,7 +62,13 @@ class Everything:
             "message_id": self.message.pk,
             "action_id": self.held.action_id,
             "agent_id": self.held.attachment.agent_id,
+            "text_id": self.text.pk,
+            "source_id": Source.objects.get(workspace=self.workspace).pk,
+            "channel_id": AlertChannel.objects.get(workspace=self.workspace).pk,
+            "key_id": ApiKey.objects.get(workspace=self.workspace).pk,
             "attachment_id": self.held.attachment_id,
+            "membership_id": self.membership.pk,
+            "invitation_id": self.invitation.pk,
         }
         pattern = next(each for each in _workspace if isinstance(each, URLPattern) and each.name == name)
         wanted = {key: ids[key] for key in pattern.pattern.converters}
@@ -57,7 +81,10 @@ def everything(name: str) -> Everything:
     call = a_call(agent)
     message = a_message(a_follow_up(call, an_action(agent)), Message.Status.FAILED, error_code=30034)
     held = a_held_follow_up(call, an_action(agent, "Payment link"))
-    return Everything(workspace, call, held, message)
+    Source.objects.create(workspace=workspace, kind="generic", name="Front desk", auth=json.dumps(AUTH))
+    ApiKey.issue(workspace, "Booking system", ApiKey.Scope.INGEST)
+    an_alert_channel(workspace)
+    return Everything(workspace, call, held, message, an_own_text(workspace))
 
 
 def names() -> list[str]:

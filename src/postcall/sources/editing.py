@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
-from django.utils import timezone
 from pydantic import Field, ValidationError
 
 from postcall.agents.editing import Invalid, Name
@@ -15,6 +15,7 @@ from postcall.sources.kind import SourceKind
 from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source
 from postcall.sources.reading import errors_of
+from postcall.work import clock
 from postcall.workspaces.models import Workspace
 
 
@@ -57,14 +58,62 @@ def update_source(source: Source, content: SourceContent) -> Source:
         raise Invalid("a source keeps its kind: make another source for the other platform", "kind")
     source.name = content.name
     if content.auth is not None:
+        source.auth_stored_at = clock.now()
         source.auth = _stored(_rotated(auth_of(source), content.auth, _checked(kind_of(source.kind), content.auth)))
-    source.save(update_fields=["name", "auth", "updated_at"])
+    source.save(update_fields=["name", "auth", "auth_stored_at", "updated_at"])
     return source
+
+
+def renew_secret(source: Source) -> dict[str, Any]:
+    """Has Postcall make another secret; returns the new `auth`, which is shown this once. The present one becomes
+    the previous. Raises Invalid where the platform makes its own."""
+    made = kind_of(source.kind).new_auth()
+    if made is None:
+        raise Invalid("this platform makes its secret itself: copy it from there", "auth")
+    update_source(source, SourceContent(kind=source.kind, name=source.name, auth=made))
+    return made
+
+
+def stop_previous(source: Source) -> None:
+    """Accepts the present secret alone."""
+    present = {name: value for name, value in auth_of(source).items() if name != "previous"}
+    content = SourceContent(kind=source.kind, name=source.name, auth=present | {"previous": None})
+    stored_at = source.auth_stored_at
+    update_source(source, content)
+    source.auth_stored_at = stored_at
+    source.save(update_fields=["auth_stored_at"])
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Something that the operator enters to connect a platform, from its `auth`."""
+
+    name: str
+    title: str
+    hint: str
+    required: bool
+
+
+def wanted_of(kind: SourceKind) -> list[Wanted]:
+    """What a kind needs from the operator; where Postcall can make it, nothing is required."""
+    if kind.auth is None:
+        return []
+    is_ours = kind.new_auth() is not None
+    return [
+        Wanted(
+            name,
+            field.title or name.replace("_", " ").capitalize(),
+            field.description or "",
+            field.is_required() and not is_ours,
+        )
+        for name, field in kind.auth.model_fields.items()
+        if name != "previous"
+    ]
 
 
 def delete_source(source: Source) -> None:
     """Its address is gone, its calls stay."""
-    source.deleted_at = timezone.now()
+    source.deleted_at = clock.now()
     source.save(update_fields=["deleted_at", "updated_at"])
 
 

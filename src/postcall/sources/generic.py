@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from postcall.shapes import Strict
@@ -23,7 +23,9 @@ _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 class SigningSecret(Strict):
     """`previous` is accepted as well while a sender is moved from one secret to the next."""
 
-    secret: str
+    secret: str = Field(
+        title="Signing secret", description="Standard Webhooks: whsec_ and at least 24 bytes in base64."
+    )
     previous: str | None = None
 
     @field_validator("secret", "previous")
@@ -50,6 +52,11 @@ class _Event(BaseModel):
 
 class Generic:
     name = "generic"
+    title = "Your own code, by webhook"
+    paste = (
+        "Have your code POST each ended call to it, signed as Standard Webhooks says: by webhook-id, "
+        "webhook-timestamp and webhook-signature."
+    )
     auth = SigningSecret
 
     def new_auth(self) -> dict[str, Any]:

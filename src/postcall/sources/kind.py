@@ -52,8 +52,22 @@ class SourceKind(Protocol):
     def name(self) -> str: ...
 
     @property
+    def title(self) -> str:
+        """How people know the platform."""
+        ...
+
+    @property
+    def paste(self) -> str:
+        """Where the source's address goes on the platform's side; a sentence or two for whoever connects it."""
+        ...
+
+    @property
     def auth(self) -> type[BaseModel] | None:
-        """The shape of a source's `auth`; None for a platform that cannot sign."""
+        """The shape of a source's `auth`; None for a platform that cannot sign.
+
+        Each of its fields that are text is asked for under its title, with its description below; `previous` is
+        kept by us.
+        """
         ...
 
     def new_auth(self) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ class Source(models.Model):
     name = models.CharField(max_length=100)
     token = models.CharField(max_length=64, unique=True, default=new_token)
     auth = EncryptedField(blank=True, help_text="JSON, in the shape of the kind; empty: not verified.")
+    auth_stored_at = models.DateTimeField(null=True, help_text="Null: with the source itself.")
     last_received_at = models.DateTimeField(null=True)
     rejected_count = models.PositiveIntegerField(default=0)
     last_rejected_reason = models.CharField(max_length=255, blank=True)

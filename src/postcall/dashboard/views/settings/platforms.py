@@ -2,23 +2,236 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
-from django.views.decorators.http import require_GET
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
+from django.contrib import messages as flashes
+from django.db.models import Max
+from django.http import HttpResponse
+from django.views.decorators.http import require_GET, require_POST
+
+from postcall.agents.editing import CannotEdit
 from postcall.config import config
-from postcall.dashboard.access import Visit, member
-from postcall.sources.models import Source
+from postcall.dashboard.access import Visit, member, owner
+from postcall.dashboard.forms import Form
+from postcall.dashboard.sealed import show_once, take_once
+from postcall.dashboard.verbs import platforms as verbs
+from postcall.sources.editing import SourceContent, Wanted, address_of, auth_of, wanted_of
+from postcall.sources.kind import SourceKind
+from postcall.sources.kinds import KINDS
+from postcall.sources.models import RefusedDelivery, Source
+from postcall.sources.refused import refused_lately
+from postcall.workspaces.models import ApiKey
+
+REFUSALS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Card:
+    """One source as its card shows it. `address` empty: the reader may not know it. `made`: a secret of our making,
+    shown this once."""
+
+    source: Source
+    kind: SourceKind | None
+    address: str
+    is_signed: bool
+    has_previous: bool
+    refused: Sequence[RefusedDelivery]
+    made: str = ""
+    form: Form | None = None
+
+    @property
+    def id(self) -> str:
+        return str(self.source.pk)
+
+    @property
+    def wanted(self) -> Sequence[Wanted]:
+        return wanted_of(self.kind) if self.kind else ()
+
+    @property
+    def signs(self) -> bool:
+        return self.kind is not None and self.kind.auth is not None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether Postcall can make the secret."""
+        return self.kind is not None and self.kind.new_auth() is not None
+
+    @property
+    def stored_at(self) -> datetime:
+        return self.source.auth_stored_at or self.source.created_at
+
+    @property
+    def is_refusing(self) -> bool:
+        """Whether the last thing heard of it was refused."""
+        received, refused = self.source.last_received_at, self.source.last_rejected_at
+        return refused is not None and (received is None or refused > received)
+
+    @property
+    def seen(self) -> str:
+        """Changes once there is something new to show."""
+        received = self.source.last_received_at
+        return f"{received.timestamp() if received else 0:.0f}-{self.source.rejected_count}"
 
 
 @require_GET
 @member
 def platforms(visit: Visit) -> HttpResponse:
+    kind = KINDS.get(visit.request.GET.get("add", "")) if visit.is_owner else None
+    return _page(visit, adding=kind, form=Form({"name": kind.title if kind else ""}))
+
+
+def _page(
+    visit: Visit, *, adding: SourceKind | None = None, form: Form | None = None, changing: UUID | None = None
+) -> HttpResponse:
+    """`form` is that of the platform that is added, or of the source `changing`."""
+    sources = visit.rows(Source).filter(deleted_at=None).order_by("created_at")
+    key_used = visit.rows(ApiKey).exclude(scope=ApiKey.Scope.READ).filter(revoked_at=None)
     return visit.page(
         "settings/platforms.html",
         {
             "tab": "platforms",
-            "sources": visit.rows(Source).filter(deleted_at=None).order_by("created_at"),
-            "base_url": config().base_url,
+            "cards": [_card(visit, source, form if source.pk == changing else None) for source in sources],
+            "kinds": list(KINDS.values()),
+            "adding": adding,
+            "wanted": wanted_of(adding) if adding else (),
+            "adding_is_ours": adding is not None and adding.new_auth() is not None,
+            "form": form,
+            "calls_url": f"{config().base_url}/api/v1/calls",
+            "key_used_at": key_used.aggregate(at=Max("last_used_at"))["at"],
+            "has_key": key_used.exists(),
         },
         place="settings",
+        status=200 if form is None or form.is_well else 422,
     )
+
+
+def _card(visit: Visit, source: Source, form: Form | None = None) -> Card:
+    auth = auth_of(source)
+    # Who knows the address of a source that does not sign may put calls in.
+    tells = bool(auth) or visit.may_act
+    return Card(
+        source,
+        KINDS.get(source.kind),
+        address_of(source) if tells else "",
+        bool(auth),
+        "previous" in auth,
+        refused_lately(source, REFUSALS_SHOWN),
+        take_once(visit.request, visit.workspace, str(source.pk)) if visit.is_owner else "",
+        form,
+    )
+
+
+@require_GET
+@member
+def live(visit: Visit, source_id: UUID) -> HttpResponse:
+    """How a source stands, if that is something else than what the page shows by now (`seen`)."""
+    source = visit.one(visit.rows(Source).filter(deleted_at=None), source_id)
+    card = _card(visit, source)
+    if card.seen == visit.request.GET.get("seen"):
+        return HttpResponse(status=204)
+    return visit.part("settings/platform_moved.html", {"card": card})
+
+
+@require_POST
+@owner
+def connect(visit: Visit) -> HttpResponse:
+    """Adds a platform; a secret that was made for it is shown on the next page, once."""
+    form = Form.posted(visit.request)
+    kind = KINDS.get(form["kind"])
+    if kind is None:
+        form.refuse("kind", "Choose a platform")
+        return _page(visit, form=form)
+    auth = _typed_auth(form, kind)
+    _refuse_missing(form, kind, auth)
+    content = form.checked(SourceContent, {"kind": kind.name, "name": form["name"], "auth": auth or None})
+    if content is None or not form.is_well:
+        return _page(visit, adding=kind, form=form)
+    try:
+        source, made = verbs.connect(visit, content)
+    except CannotEdit as error:
+        _refuse_auth(form, error)
+        return _page(visit, adding=kind, form=form)
+    _keep(visit, source, made)
+    flashes.success(visit.request, f"{source.name} is connected. It shows here when the first call comes in.")
+    return visit.back(_to(visit, source))
+
+
+@require_POST
+@owner
+def rename(visit: Visit, source_id: UUID) -> HttpResponse:
+    source = _source(visit, source_id)
+    form = Form.posted(visit.request)
+    if form.checked(SourceContent, {"kind": source.kind, "name": form["name"]}) is None:
+        return _page(visit, form=form, changing=source.pk)
+    verbs.rename(visit, source_id, form["name"])
+    flashes.success(visit.request, "Renamed.")
+    return visit.back(_to(visit, source))
+
+
+@require_POST
+@owner
+def replace_secret(visit: Visit, source_id: UUID) -> HttpResponse:
+    """Stores the secret that was typed, or makes one where the button asks for it."""
+    source = _source(visit, source_id)
+    form = Form.posted(visit.request)
+    kind = KINDS.get(source.kind)
+    auth = _typed_auth(form, kind) if kind else {}
+    if not form.ticked("make") and not auth:
+        form.refuse("secret", "Paste the secret, or have one made where that is offered")
+        return _page(visit, form=form, changing=source.pk)
+    try:
+        _, made = verbs.replace_secret(visit, source_id, None if form.ticked("make") else auth)
+    except CannotEdit as error:
+        _refuse_auth(form, error)
+        return _page(visit, form=form, changing=source.pk)
+    _keep(visit, source, made)
+    flashes.success(visit.request, "The new secret is stored. The one before it is accepted too until you stop it.")
+    return visit.back(_to(visit, source))
+
+
+@require_POST
+@owner
+def stop_previous(visit: Visit, source_id: UUID) -> HttpResponse:
+    source = verbs.stop_previous(visit, source_id)
+    flashes.success(visit.request, "Only the present secret is accepted from now on.")
+    return visit.back(_to(visit, source))
+
+
+@require_POST
+@owner
+def disconnect(visit: Visit, source_id: UUID) -> HttpResponse:
+    source = verbs.disconnect(visit, source_id)
+    flashes.success(visit.request, f"{source.name} is disconnected. Its calls stay.")
+    return visit.back(visit.to("settings-platforms"))
+
+
+def _source(visit: Visit, source_id: UUID) -> Source:
+    return visit.one(visit.rows(Source).filter(deleted_at=None), source_id)
+
+
+def _to(visit: Visit, source: Source) -> str:
+    return f"{visit.to('settings-platforms')}#source-{source.pk}"
+
+
+def _typed_auth(form: Form, kind: SourceKind) -> dict[str, Any]:
+    return {each.name: form[each.name] for each in wanted_of(kind) if form[each.name]}
+
+
+def _refuse_missing(form: Form, kind: SourceKind, auth: dict[str, Any]) -> None:
+    for each in wanted_of(kind):
+        if each.required and each.name not in auth:
+            form.refuse(each.name, f"{each.title} is needed: {kind.title} signs what it sends")
+
+
+def _refuse_auth(form: Form, error: CannotEdit) -> None:
+    field = error.field.removeprefix("auth").removeprefix(".")
+    form.refuse(field if field in form.typed else "", str(error))
+
+
+def _keep(visit: Visit, source: Source, made: dict[str, Any] | None) -> None:
+    if made:
+        show_once(visit.request, visit.workspace, str(source.pk), str(made["secret"]))

@@ -1,0 +1,148 @@
+"""Where calls come from: a card a platform, its secret, and connecting another one."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from django.test import Client
+
+from postcall.sources.editing import auth_of
+from postcall.sources.models import Source
+from postcall.sources.refused import refuse
+from postcall.work import clock
+from postcall.workspaces.models import Membership, Workspace
+
+from .factories import a_member
+
+pytestmark = pytest.mark.django_db
+FIRST, SECOND = "whsec_" + "QUJD" * 8, "whsec_" + "REVG" * 8
+
+
+@pytest.fixture
+def source(workspace: Workspace) -> Source:
+    return Source.objects.create(
+        workspace=workspace, kind="generic", name="Front desk", auth=json.dumps({"secret": FIRST})
+    )
+
+
+def shown(client: Client, workspace: Workspace, query: str = "") -> str:
+    return client.get(f"/w/{workspace.pk}/settings/platforms{query}").content.decode()
+
+
+def press(client: Client, source: Source, button: str, **form: str) -> str:
+    answer = client.post(f"/w/{source.workspace_id}/settings/platforms/{source.pk}/{button}", form, follow=True)
+    source.refresh_from_db()
+    return answer.content.decode()
+
+
+def connect(client: Client, workspace: Workspace, **form: str) -> str:
+    answer = client.post(f"/w/{workspace.pk}/settings/platforms/connect", form, follow=True)
+    return answer.content.decode()
+
+
+def test_it_shows_the_secret_that_it_made_this_once(browser_client: Client, workspace: Workspace) -> None:
+    page = connect(browser_client, workspace, kind="generic", name="Night desk")
+    source = Source.objects.get(name="Night desk")
+    secret = auth_of(source)["secret"]
+    assert secret in page
+    assert f"/in/generic/{source.token}" in page
+    assert secret not in shown(browser_client, workspace)
+
+
+def test_it_takes_a_secret_of_the_platforms_own(browser_client: Client, workspace: Workspace) -> None:
+    page = connect(browser_client, workspace, kind="generic", name="Night desk", secret=FIRST)
+    assert auth_of(Source.objects.get(name="Night desk")) == {"secret": FIRST}
+    assert FIRST not in page
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"kind": "generic", "name": ""}, 'id="name-error"'),
+        ({"kind": "generic", "name": "Night desk", "secret": "short"}, 'id="secret-error"'),
+        ({"kind": "telegraph", "name": "Night desk"}, "Choose a platform"),
+    ],
+)
+def test_it_says_what_keeps_a_platform_from_being_connected(
+    browser_client: Client, workspace: Workspace, form: dict[str, str], said: str
+) -> None:
+    page = connect(browser_client, workspace, **form)
+    assert said in page
+    assert not Source.objects.exists()
+
+
+def test_it_offers_every_kind_there_is(browser_client: Client, workspace: Workspace) -> None:
+    assert 'href="?add=generic#more"' in shown(browser_client, workspace)
+    assert 'name="secret"' in shown(browser_client, workspace, "?add=generic")
+
+
+def test_a_new_secret_leaves_the_one_before_it_in_force_until_it_is_stopped(
+    browser_client: Client, source: Source
+) -> None:
+    page = press(browser_client, source, "secret", secret=SECOND)
+    assert auth_of(source) == {"secret": SECOND, "previous": FIRST}
+    assert "The secret before it is still accepted." in page
+    page = press(browser_client, source, "stop-previous")
+    assert auth_of(source) == {"secret": SECOND}
+    assert "still accepted" not in page
+
+
+def test_it_makes_a_new_secret_and_shows_it_once(browser_client: Client, source: Source) -> None:
+    page = press(browser_client, source, "secret", make="1")
+    assert auth_of(source)["previous"] == FIRST
+    assert auth_of(source)["secret"] in page
+    assert auth_of(source)["secret"] not in shown(browser_client, source.workspace)
+
+
+@pytest.mark.parametrize("secret", ["", "short"])
+def test_a_refused_secret_changes_nothing(browser_client: Client, source: Source, secret: str) -> None:
+    assert 'id="secret-error"' in press(browser_client, source, "secret", secret=secret)
+    assert auth_of(source) == {"secret": FIRST}
+
+
+def test_it_renames_and_keeps_the_secret(browser_client: Client, source: Source) -> None:
+    press(browser_client, source, "rename", name=" Night desk ")
+    assert (source.name, auth_of(source)) == ("Night desk", {"secret": FIRST})
+    assert 'id="name-error"' in press(browser_client, source, "rename", name="")
+
+
+def test_it_disconnects_for_good(browser_client: Client, source: Source) -> None:
+    page = press(browser_client, source, "disconnect")
+    assert source.deleted_at is not None
+    assert source.token not in page
+
+
+def test_a_card_tells_by_itself_that_a_call_came(browser_client: Client, source: Source) -> None:
+    page = shown(browser_client, source.workspace)
+    assert "Waiting for the first call" in page
+    (live,) = re.findall(r'hx-get="([^"]+)"[^>]*hx-trigger="every 3s"', page)
+    assert browser_client.get(live).status_code == 204
+    Source.objects.update(last_received_at=clock.now())
+    assert "Received" in browser_client.get(live).content.decode()
+
+
+def test_a_card_tells_what_was_refused_and_why(browser_client: Client, source: Source) -> None:
+    refuse(source, "the signature was made with another secret, or over another body")
+    page = shown(browser_client, source.workspace)
+    assert "The signature was made with another secret" in page
+    assert "1 refused delivery" in page
+
+
+def test_a_viewer_changes_nothing_and_learns_no_address_that_lets_calls_in(
+    client: Client, workspace: Workspace, source: Source
+) -> None:
+    client.force_login(a_member(workspace, Membership.Role.VIEWER))
+    page = shown(client, workspace)
+    assert source.token in page
+    assert page.count("<form method") <= 1
+    Source.objects.update(auth="")
+    assert source.token not in shown(client, workspace)
+
+
+@pytest.mark.parametrize("button", ["rename", "secret", "stop-previous", "disconnect"])
+def test_an_editor_changes_no_platform(client: Client, workspace: Workspace, source: Source, button: str) -> None:
+    client.force_login(a_member(workspace, Membership.Role.EDITOR))
+    address = f"/w/{workspace.pk}/settings/platforms/{source.pk}/{button}"
+    assert client.post(address, {"name": "x", "make": "1"}).status_code == 403
