@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import timedelta
 from decimal import Decimal
@@ -12,12 +13,22 @@ from django.utils import timezone
 from postcall.actions.message import inputs_of
 from postcall.actions.models import Action, Attachment, Revision
 from postcall.agents.models import Agent, ExternalId
+from postcall.alerts.models import AlertChannel
 from postcall.calls.models import Call, RawPayload
 from postcall.followups.models import FollowUp
 from postcall.followups.snapshot import agent_as_it_is, snapshot_of
 from postcall.ids import new_id
-from postcall.messages.models import Account, Attempt, DeliveryEvent, Message, RefusedSender, SendingAccount
-from postcall.workspaces.models import Membership, User, Workspace
+from postcall.messages.models import (
+    Account,
+    Attempt,
+    DeliveryEvent,
+    Message,
+    OwnPhone,
+    OwnText,
+    RefusedSender,
+    SendingAccount,
+)
+from postcall.workspaces.models import Invitation, Membership, User, Workspace
 
 PASSWORD = "a long password of the tests"
 TURNS = [
@@ -51,6 +62,21 @@ def a_member(workspace: Workspace, role: str = Membership.Role.OWNER, email: str
     person = User.objects.create_user(email or f"{new_id().hex}@northgate.example", PASSWORD)
     Membership.objects.create(workspace=workspace, user=person, role=role)
     return person
+
+
+def an_invitation(
+    workspace: Workspace, email: str, token: str | None = None, role: str = Membership.Role.EDITOR
+) -> Invitation:
+    now = timezone.now()
+    return Invitation.objects.create(
+        workspace=workspace,
+        email=email,
+        role=role,
+        digest=hashlib.sha256((token or new_id().hex).encode()).hexdigest(),
+        invited_by="dana@northgate.example",
+        created_at=now,
+        expires_at=now + timedelta(days=7),
+    )
 
 
 def an_agent(workspace: Workspace, name: str = "Front desk", **fields: Any) -> Agent:
@@ -227,6 +253,34 @@ def _event(message: Message, status: str, seconds: int) -> None:
     )
 
 
+def a_phone(person: User, workspace: Workspace, number: str = "+14155550188") -> OwnPhone:
+    """The person's own number, verified in the sandbox."""
+    return OwnPhone.objects.create(
+        person=person, workspace=workspace, number=number, by_sandbox=True, verified_at=timezone.now()
+    )
+
+
+def an_own_text(workspace: Workspace, person: User | None = None, **fields: Any) -> OwnText:
+    """A test that has arrived on the person's phone."""
+    account = SendingAccount.objects.get(workspace=workspace).account
+    values: dict[str, Any] = {
+        "kind": OwnText.Kind.TEST,
+        "once": new_id(),
+        "to": "+14155550188",
+        "body": "Hi Maya, see you at Northgate Clinic.",
+        "body_digest": "0" * 64,
+        "encoding": "GSM-7",
+        "segments": 1,
+        "status": OwnText.Status.DELIVERED,
+        "sid": f"SM{new_id().hex}",
+        "account": account,
+        "account_sid": account.account_sid,
+        "created_at": timezone.now(),
+        "started_at": timezone.now(),
+    }
+    return OwnText.objects.create(workspace=workspace, person=person, **(values | fields))
+
+
 def a_pause(workspace: Workspace, code: int, sender: str = "") -> RefusedSender:
     """Twilio has refused the sender, or the whole account, so often that it is left be."""
     account = SendingAccount.objects.get(workspace=workspace).account
@@ -234,6 +288,15 @@ def a_pause(workspace: Workspace, code: int, sender: str = "") -> RefusedSender:
         Agent.objects.create(workspace=workspace, name="Own sender", from_number=sender)
     return RefusedSender.objects.create(
         workspace=workspace, account=account, sender=sender, code=code, paused_at=timezone.now()
+    )
+
+
+def an_alert_channel(workspace: Workspace, address: str = "desk@northgate.example") -> AlertChannel:
+    """By e-mail; of a webhook where the address is one."""
+    kind = AlertChannel.Kind.WEBHOOK if address.startswith("http") else AlertChannel.Kind.EMAIL
+    secret = "whsec_" + "QUJD" * 8 if kind == AlertChannel.Kind.WEBHOOK else ""
+    return AlertChannel.objects.create(
+        workspace=workspace, kind=kind, address=address, shown=address, secret=secret, created_at=timezone.now()
     )
 
 

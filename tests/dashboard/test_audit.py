@@ -15,7 +15,17 @@ from postcall.messages.own_phone import expect
 from postcall.workspaces.models import AuditEntry, Membership, User, Workspace
 from postcall.workspaces.passwords import link_parts
 
-from .factories import PASSWORD, a_call, a_member, a_message, an_action, an_agent, an_invitation
+from .factories import (
+    PASSWORD,
+    a_call,
+    a_member,
+    a_message,
+    a_phone,
+    an_action,
+    an_agent,
+    an_invitation,
+    an_own_text,
+)
 from .test_isolation import Everything, everything
 
 pytestmark = pytest.mark.django_db

@@ -101,4 +101,4 @@ def test_it_shows_a_viewer_the_list_and_no_button(client: Client, workspace: Wor
     opt_out(workspace.pk, MAYA, "said")
     client.force_login(a_member(workspace, Membership.Role.VIEWER))
     shown = page(client, workspace, "?take_back=%2B14155550132")
-    assert ("555 0132" in shown, "Take" in shown, "Add a number" in shown) == (True, False, False)
+    assert ("555 0132" in shown, "Take back" in shown, "Add a number" in shown) == (True, False, False)
