@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
 from django.test import Client, RequestFactory
@@ -13,7 +14,7 @@ from postcall.dashboard.urls import _workspace
 from postcall.followups.models import FollowUp
 from postcall.messages.models import Message, OwnText
 from postcall.sources.models import Source
-from postcall.workspaces.models import ApiKey, Membership, Workspace
+from postcall.workspaces.models import ApiKey, Invitation, Membership, Workspace
 
 from .factories import (
     a_call,
@@ -67,12 +68,24 @@ class Everything:
             "channel_id": AlertChannel.objects.get(workspace=self.workspace).pk,
             "key_id": ApiKey.objects.get(workspace=self.workspace).pk,
             "attachment_id": self.held.attachment_id,
-            "membership_id": self.membership.pk,
-            "invitation_id": self.invitation.pk,
         }
         pattern = next(each for each in _workspace if isinstance(each, URLPattern) and each.name == name)
+        ids |= self.of_people(set(pattern.pattern.converters))
         wanted = {key: ids[key] for key in pattern.pattern.converters}
         return reverse(name, kwargs={"workspace_id": self.workspace.pk, **wanted})
+
+    def of_people(self, wanted: set[str]) -> dict[str, UUID]:
+        """Made only where they are asked for: most tests have one person alone."""
+        if "membership_id" in wanted:
+            email = f"viewer-{self.workspace.pk}@northgate.example"
+            others = Membership.objects.filter(user__email=email)
+            if not others.exists():
+                a_member(self.workspace, Membership.Role.VIEWER, email)
+            return {"membership_id": others.get().pk}
+        if "invitation_id" in wanted:
+            found = Invitation.objects.filter(workspace=self.workspace).first()
+            return {"invitation_id": (found or an_invitation(self.workspace, "sam@northgate.example")).pk}
+        return {}
 
 
 def everything(name: str) -> Everything:
