@@ -25,6 +25,7 @@ from .factories import (
     a_workspace,
     an_action,
     an_agent,
+    an_invitation,
     an_alert_channel,
     an_own_text,
 )
