@@ -25,8 +25,8 @@ from .factories import (
     a_workspace,
     an_action,
     an_agent,
-    an_invitation,
     an_alert_channel,
+    an_invitation,
     an_own_text,
 )
 
