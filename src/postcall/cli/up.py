@@ -145,13 +145,16 @@ def _welcome(sample: bool) -> None:
         )
     panel = Panel(Text("\n").join(lines), title="Postcall is running", subtitle="Ctrl-C stops it", expand=False)
     err.print(panel, highlight=False, soft_wrap=False)
+    if link := set_up_link():
+        # Beside the panel, which would break it where it is to be copied from.
+        err.print(Text.assemble("Make the owner at ", (link, "bold")))
 
 
 def _sign_in() -> list[str | tuple[str, str]]:
     if email := config().admin_email:
         return [f"{email}, with the password of POSTCALL_ADMIN_PASSWORD"]
-    if link := set_up_link():
-        return ["nobody can yet: make the owner at\n           ", (link, "bold")]
+    if set_up_link():
+        return ["nobody can yet: the link below makes the owner"]
     stored, password = password_of(LOCAL_OWNER), sign_in_password()
     if stored is None or password is None:
         return ["as you did; `postcall user password EMAIL` gives a forgotten password anew"]

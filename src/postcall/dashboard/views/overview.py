@@ -20,6 +20,7 @@ from postcall.alerts.matters import Kind, Matter, Place, Target, Tone
 from postcall.calls.models import Call
 from postcall.dashboard.access import Visit, member
 from postcall.dashboard.chart import chart
+from postcall.dashboard.checklist import checklist
 from postcall.dashboard.figures import DAYS, WEEK, Counts, by_action, count, days, midnight
 from postcall.followups.models import FollowUp
 from postcall.messages.pausing import pauses
@@ -74,7 +75,7 @@ class ToDo:
 @require_GET
 @member
 def overview(visit: Visit) -> HttpResponse:
-    context = _context(visit, clock.now())
+    context = {**_context(visit, clock.now()), "checklist": checklist(visit)}
     return visit.page("overview/overview.html", context, place="overview")
 
 
