@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Prefetch, QuerySet
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from postcall.actions.models import Attachment
 from postcall.agents.models import Agent
+from postcall.calls import finding
 from postcall.calls.models import Call
 from postcall.dashboard.words import REASONS, State, follow_up_state, message_of
 from postcall.followups import policy
@@ -139,9 +140,10 @@ def numbers_meant(workspace: Workspace, written: str) -> list[str]:
     if _SPELLED_OUT.match(written):
         return [number] if (number := e164(written)) else []
     read = list(dict.fromkeys(number for region in _regions(workspace) if (number := e164(written, region))))
-    if known := _known(workspace, Q(customer_number__in=read)):
+    calls, last = within(workspace, Call), digits.lstrip("0")
+    if known := _known(calls.filter(customer_number__in=read)):
         return known
-    return _known(workspace, Q(customer_number__endswith=digits.lstrip("0"))) or read[:1]
+    return _known(finding.with_number(calls, workspace, last).filter(customer_number__endswith=last)) or read[:1]
 
 
 def _regions(workspace: Workspace) -> list[str | None]:
@@ -150,8 +152,8 @@ def _regions(workspace: Workspace) -> list[str | None]:
     return list(dict.fromkeys([*spoken, *(workspace.countries or [])[:_REGIONS], None]))
 
 
-def _known(workspace: Workspace, condition: Q) -> list[str]:
-    found = within(workspace, Call).filter(condition).values("customer_number").annotate(last=Max("received_at"))
+def _known(calls: QuerySet[Call]) -> list[str]:
+    found = calls.values("customer_number").annotate(last=Max("received_at"))
     return [row["customer_number"] for row in found.order_by("-last")[:_MOST_NUMBERS]]
 
 

@@ -23,6 +23,7 @@ from postcall.workspaces.scope import within
 
 DATES: Final[dict[str, str]] = {"today": "Today", "7d": "Last 7 days", "30d": "Last 30 days"}
 UNASSIGNED: Final = "unassigned"
+BY_API: Final = "api"
 _CHOICES: Final = (
     ("outcome", "outcome", OUTCOMES),
     ("reason", "reason", REASONS),
@@ -36,18 +37,32 @@ def find_calls(workspace: Workspace, asked: QueryDict) -> QuerySet[Call]:
     calls = within(workspace, Call)
     if (agent := uuid_or_none(asked.get("agent"))) is not None:
         calls = calls.filter(agent_id=agent)
+    if (source := asked.get("source")) == BY_API:
+        calls = calls.filter(source=None)
+    elif (source_id := uuid_or_none(source)) is not None:
+        calls = calls.filter(source_id=source_id)
     if since := since_of(asked.get("date", "")):
         calls = calls.filter(pk__gte=first_id(since), received_at__gte=since)
     if asked.get("outcome") == UNASSIGNED:
-        calls = calls.filter(status=Call.Status.UNASSIGNED)
+        calls = unassigned(calls)
     elif condition := _about_follow_ups(asked):
         calls = calls.filter(Exists(within(workspace, FollowUp).filter(condition, call=OuterRef("pk"))))
     return _with_words(calls, workspace, storable(asked.get("q", "")).strip()[:200])
 
 
+def unassigned(calls: QuerySet[Call]) -> QuerySet[Call]:
+    """Those that wait for somebody to say whose they are; without an agent, so that its index finds them."""
+    return calls.filter(agent=None, status=Call.Status.UNASSIGNED)
+
+
+def number_in(text: str) -> str:
+    """What somebody searches for, where that looks like a phone number; else empty."""
+    return text.strip() if _NUMBER.fullmatch(text.strip()) else ""
+
+
 def is_asking(asked: QueryDict) -> bool:
     """Whether anything narrows the list."""
-    return any(asked.get(key) for key in ("q", "agent", "outcome", "reason", "message_status", "date"))
+    return any(asked.get(key) for key in ("q", "agent", "source", "outcome", "reason", "message_status", "date"))
 
 
 def since_of(date: str) -> datetime | None:

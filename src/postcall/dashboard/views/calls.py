@@ -17,6 +17,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from postcall.agents.models import Agent
 from postcall.calls.models import Call, RawPayload
+from postcall.calls.unknown import FOLLOWED_UP_WITHIN
 from postcall.dashboard import searching, transcript
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.cards import cards
@@ -26,6 +27,7 @@ from postcall.dashboard.verbs.follow_ups import tried
 from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS, follow_up_state, numbered
 from postcall.followups.models import FollowUp
 from postcall.ids import first_id
+from postcall.sources.models import Source
 
 PAGE_SIZE: Final = 40
 MOST_NEW: Final = 99
@@ -54,6 +56,10 @@ def log(visit: Visit) -> HttpResponse:
             "live": None if page.first else _live(visit, newest, page.rows, ""),
             "asked": request.GET,
             "agents": visit.rows(Agent).filter(calls__isnull=False).distinct().order_by("name"),
+            "sources": _sources(visit),
+            "unassigned": len(searching.unassigned(visit.rows(Call).all()).values_list("pk")[: MOST_NEW + 1]),
+            "most": MOST_NEW,
+            "number": searching.number_in(request.GET.get("q", "")),
             "outcomes": {**OUTCOMES, searching.UNASSIGNED: "No agent known"},
             "reasons": REASONS,
             "statuses": MESSAGE_STATUSES,
@@ -61,6 +67,12 @@ def log(visit: Visit) -> HttpResponse:
         },
         place="calls",
     )
+
+
+def _sources(visit: Visit) -> dict[str, str]:
+    """By what calls come in, the API apart; nothing to choose where there is no source."""
+    named = {str(pk): name for pk, name in visit.rows(Source).order_by("name").values_list("pk", "name")}
+    return {**named, searching.BY_API: "The API"} if named else {}
 
 
 @require_GET
@@ -132,10 +144,17 @@ def call(visit: Visit, call_id: UUID) -> HttpResponse:
             "cards": cards(ordered, visit.workspace),
             "turns": transcript.shown(found, ordered, whole=visit.request.GET.get("turns") == "all"),
             "undecided": found.status in _UNDECIDED,
+            "agents": _agents_to_assign(visit) if found.status == Call.Status.UNASSIGNED else {},
+            "recent": timezone.now() - found.received_at < FOLLOWED_UP_WITHIN,
             "variables": {name: values for name, values in found.variables.items() if values},
         },
         place="calls",
     )
+
+
+def _agents_to_assign(visit: Visit) -> dict[str, str]:
+    living = visit.rows(Agent).filter(deleted_at=None).order_by("name")
+    return {str(pk): name for pk, name in living.values_list("pk", "name")}
 
 
 @require_GET
