@@ -27,6 +27,7 @@ from postcall.followups.optouts import hashed, lock_recipient
 from postcall.ids import new_id
 from postcall.keeping.mentions import hash_external_ids, take_out_mentions
 from postcall.keeping.models import Erasure, Redaction
+from postcall.keeping.own_texts import forget_own_texts, forget_phones, of_person
 from postcall.keeping.spellings import ERASED, Spellings
 from postcall.logs import masked
 from postcall.messages.claim import drop
@@ -35,6 +36,7 @@ from postcall.messages.models import (
     Attempt,
     DeliveryEvent,
     Message,
+    OwnText,
     SendingAccount,
     StrayCallback,
     new_token,
@@ -156,7 +158,8 @@ def work(erasure: Erasure) -> int:
     Each workspace is one transaction, and all may be done again. Raises LostLease.
     """
     counts: Counter[str] = Counter(erasure.counts)
-    waiting: list[UUID] = []
+    waiting: list[str] = []
+    forget_phones(erasure.number, erasure.workspace_id)
     concerned, homes = _concerned(erasure), _homes(erasure)
     for workspace_id in homes:
         person = _Person(erasure.number, workspace_id, erasure.requested_at)
@@ -166,7 +169,7 @@ def work(erasure: Erasure) -> int:
             _opt_out_in(person)
     counts["opted_out_in"] = len(homes)
     if waiting:
-        _wait(erasure, counts, AGAIN_S, "passes", [f"message {pk}" for pk in waiting])
+        _wait(erasure, counts, AGAIN_S, "passes", waiting)
         return len(waiting)
     left = _erase_mentions(erasure, counts)
     if left:
@@ -230,6 +233,7 @@ def _concerned(erasure: Erasure) -> list[UUID]:
         person.messages(),
         OptOut.objects.filter(number=erasure.number),
         Attachment.objects.filter(recipient_override=erasure.number),
+        OwnText.objects.filter(to=erasure.number),
     ):
         known.update(rows.values_list("workspace_id", flat=True).distinct())
     return sorted(known)
@@ -277,8 +281,8 @@ def _unsettled(attempts: QuerySet[Attempt], now: datetime) -> QuerySet[Attempt]:
 
 
 @transaction.atomic
-def _erase_in(person: _Person, erasure: Erasure, counts: Counter[str]) -> list[UUID]:
-    """One workspace's part; returns the messages that are on their way."""
+def _erase_in(person: _Person, erasure: Erasure, counts: Counter[str]) -> list[str]:
+    """One workspace's part; returns by name the texts that are on their way."""
     # In the order in which everybody takes them: calls, the recipient, messages, attempts.
     calls = [call.pk for call in person.calls().order_by("pk").select_for_update()]
     lock_recipient(person.home, person.number)
@@ -301,7 +305,10 @@ def _erase_in(person: _Person, erasure: Erasure, counts: Counter[str]) -> list[U
     _hash_opt_outs(person, calls)
     _forget_answers(person, {str(pk) for pk in (*calls, *follow_ups, *messages)})
     _clear_audit_log(person)
-    return sorted(waiting)
+    own = of_person(person.number, calls, person.home, person.until)
+    emptied, undecided = forget_own_texts(own, person.number, erasure, now)
+    counts["own_texts"] += emptied
+    return [*(f"message {pk}" for pk in sorted(waiting)), *(f"own_text {pk}" for pk in undecided)]
 
 
 @transaction.atomic

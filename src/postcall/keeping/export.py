@@ -122,9 +122,14 @@ def lines(workspace: Workspace) -> Iterator[str]:
         total = 1
         for kind in KINDS:
             for row in _rows(kind, workspace):
-                yield _line({"kind": kind.name} | row)
+                yield _line({"kind": kind.name} | {_told(kind, name): value for name, value in row.items()})
                 total += 1
         yield _line({"kind": "end", "lines": total})
+
+
+def _told(kind: Kind, column: str) -> str:
+    """A row's own `kind` must not stand in the place of the line's."""
+    return f"{kind.name}_kind" if column == "kind" else column
 
 
 def _rows(kind: Kind, workspace: Workspace) -> Iterator[dict[str, Any]]:
