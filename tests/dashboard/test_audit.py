@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from postcall.actions.editing import ActionContent, delete_action, update_action
 from postcall.dashboard.signing_in import MAX_TRIES
 from postcall.followups.models import FollowUp, OptOut
 from postcall.messages.models import Message
@@ -42,6 +43,13 @@ def places(patterns: list[URLPattern | URLResolver] | None = None) -> Iterator[s
 
 NEW_PASSWORD = {"password": "quite another long one", "password_again": "quite another long one"}
 
+WORDS = {
+    "name": "Thanks",
+    "message": "Thanks! Northgate Clinic",
+    "condition": "After scheduling an appointment",
+    "urgency": "now",
+    "send_within_s": "86400",
+}
 # What a form says where it has to say something; a new button with fields belongs here too.
 FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
     "review-decide": lambda ours: {"do": "reject", "pick": str(ours.held.pk)},
@@ -53,6 +61,9 @@ FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
     "block": lambda ours: {"number": "+14155550177"},
     "opt-out-add": lambda ours: {"number": "+14155550177", "quote": "By letter"},
     "opt-out-take-back": lambda ours: {"number": "+14155550178"},
+    "action": lambda _: {**WORDS, "name": "Renamed"},
+    "action-create": lambda _: WORDS,
+    "action-agents": lambda ours: {"agent": str(an_agent(ours.workspace, "Night desk").pk), "mode": "off"},
     "agent-create": lambda _: {"name": "Night desk", "timezone": "UTC", "locale": "en-US"},
     "agent-change": lambda _: {"name": "Night desk", "timezone": "UTC", "locale": "en-US"},
     "attach": lambda ours: {"action": str(an_action(an_agent(ours.workspace, "Night desk")).action_id)},
@@ -72,13 +83,15 @@ FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
     "alerts-save": lambda _: {"told": "held", "held_over": "3"},
     "alert-email": lambda _: {"email": "night@northgate.example"},
     "alert-webhook": lambda _: {"webhook": "https://93.184.216.34/in"},  # by its number: nothing is looked up
+    "retention-save": lambda _: {"keep": "days", "days": "30", "sure": "1"},
+    "workspace-rename": lambda _: {"workspace_name": "Northgate Clinic West"},
     "settings-rules-save": lambda ours: {"countries": "US", "valid_for_minutes": "60", "unconfirmed": "hold"},
 }
 
 
 # Posted only so that what was typed stands in no address; tests of their own show that nothing is changed. Of the
 # set-up nothing is left to be done once there is a person.
-CHANGES_NOTHING = {"count-text", "set-up"}
+CHANGES_NOTHING = {"action-preview", "action-try", "count-text", "set-up"}
 
 
 def ready(ours: Everything, name: str) -> None:
@@ -91,6 +104,10 @@ def ready(ours: Everything, name: str) -> None:
         a_phone(User.objects.get(), ours.workspace)
     if name == "my-phone-verify":
         expect(an_own_text(ours.workspace, User.objects.get(), kind="code"), "123456")
+    if name == "action-restore":
+        delete_action(ours.held.action)
+    if name == "action-use-again":
+        update_action(ours.held.action, ActionContent(name="Thanks", message="Thanks!", always=True))
     if name == "adopt-agent":
         a_call(None, ours.workspace, agent_ref="asst-unknown")
     if name == "invitation":

@@ -14,6 +14,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -107,12 +108,12 @@ def is_local(request: HttpRequest, target: str) -> bool:
 
 
 def member(
-    view: Callable[Concatenate[Visit, P], HttpResponse],
-) -> Callable[..., HttpResponse]:
+    view: Callable[Concatenate[Visit, P], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
     """Lets members of the workspace in; to everybody else it does not exist."""
 
     @wraps(view)
-    def entered(request: HttpRequest, workspace_id: UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def entered(request: HttpRequest, workspace_id: UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return ask_to_sign_in(request)
         membership = (
@@ -130,12 +131,12 @@ def member(
 
 
 def actor(
-    view: Callable[Concatenate[Visit, P], HttpResponse],
-) -> Callable[..., HttpResponse]:
+    view: Callable[Concatenate[Visit, P], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
     """`member`, and one who may act: a viewer gets 403."""
 
     @wraps(view)
-    def acting(visit: Visit, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def acting(visit: Visit, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not visit.may_act:
             raise PermissionDenied
         return view(visit, *args, **kwargs)
@@ -144,12 +145,12 @@ def actor(
 
 
 def owner(
-    view: Callable[Concatenate[Visit, P], HttpResponse],
-) -> Callable[..., HttpResponse]:
+    view: Callable[Concatenate[Visit, P], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
     """`member`, and an owner: everybody else gets 403."""
 
     @wraps(view)
-    def owning(visit: Visit, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def owning(visit: Visit, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not visit.is_owner:
             raise PermissionDenied
         return view(visit, *args, **kwargs)
@@ -158,13 +159,13 @@ def owner(
 
 
 def anywhere(
-    view: Callable[Concatenate[Visit, P], HttpResponse],
-) -> Callable[..., HttpResponse]:
+    view: Callable[Concatenate[Visit, P], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
     """Lets everybody in who is signed in: a page of the person's, in the frame of the workspace where they were
     last. Who is a member of none is told so."""
 
     @wraps(view)
-    def entered(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def entered(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return ask_to_sign_in(request)
         workspace = last_workspace(request)

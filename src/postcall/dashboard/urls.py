@@ -21,6 +21,7 @@ from postcall.dashboard.views import (
     review,
     settings,
     test_texts,
+    usage,
     why,
     workspaces,
 )
@@ -29,7 +30,7 @@ from postcall.dashboard.views.agents import pages as agents
 from postcall.dashboard.views.agents import setup as agent_setup
 from postcall.dashboard.views.agents import unknown as unknown_agents
 from postcall.dashboard.views.people import invitation, me, members, password, set_up
-from postcall.dashboard.views.settings import keys, platforms, rules, twilio
+from postcall.dashboard.views.settings import audit, general, judge, keys, platforms, retention, rules, twilio
 
 _workspace: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
@@ -50,6 +51,8 @@ _workspace: list[URLPattern | URLResolver] = [
     path("review/live", review.live, name="review-live"),
     path("review/decide", review.decide, name="review-decide"),
     path("messages", messages.log, name="messages"),
+    path("messages/live", messages.live, name="messages-live"),
+    path("messages/export", messages.export, name="messages-export"),
     path("messages/<uuid:message_id>/resend", messages.resend, name="resend"),
     path("messages/<uuid:message_id>/cancel", messages.cancel, name="cancel"),
     path("actions", actions.every, name="actions"),
@@ -107,7 +110,11 @@ _workspace: list[URLPattern | URLResolver] = [
     path("settings/platforms/<uuid:source_id>/live", platforms.live, name="platform-live"),
     path("settings/platforms/<uuid:source_id>/rename", platforms.rename, name="platform-rename"),
     path("settings/platforms/<uuid:source_id>/secret", platforms.replace_secret, name="platform-secret"),
-    path("settings/platforms/<uuid:source_id>/stop-previous", platforms.stop_previous, name="platform-stop-previous"),
+    path(
+        "settings/platforms/<uuid:source_id>/stop-previous",
+        platforms.stop_previous,
+        name="platform-stop-previous",
+    ),
     path("settings/platforms/<uuid:source_id>/disconnect", platforms.disconnect, name="platform-disconnect"),
     path("settings/keys", keys.keys, name="settings-keys"),
     path("settings/keys/create", keys.create, name="key-create"),
@@ -118,6 +125,16 @@ _workspace: list[URLPattern | URLResolver] = [
     path("settings/alerts/webhook", alerts.add_webhook, name="alert-webhook"),
     path("settings/alerts/<uuid:channel_id>/test", alerts.test, name="alert-test"),
     path("settings/alerts/<uuid:channel_id>/remove", alerts.remove, name="alert-remove"),
+    path("settings/judge", judge.judge, name="settings-judge"),
+    path("settings/judge/ask", judge.ask, name="judge-ask"),
+    path("settings/retention", retention.retention, name="settings-retention"),
+    path("settings/retention/save", retention.save, name="retention-save"),
+    path("settings/audit", audit.audit, name="settings-audit"),
+    path("settings/audit.csv", audit.as_csv, name="audit-csv"),
+    path("settings/audit.jsonl", audit.as_jsonl, name="audit-jsonl"),
+    path("settings/workspace", general.general, name="settings-general"),
+    path("settings/workspace/rename", general.rename, name="workspace-rename"),
+    path("settings/usage", usage.report, name="usage"),
     path("settings/rules", rules.rules, name="settings-rules"),
     path("settings/rules/save", rules.save, name="settings-rules-save"),
 ]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import OperationalError, connection, transaction
+from django.db.models import QuerySet
 from pydantic import Field, StrictInt
 
 from postcall.calls.models import Call, RawPayload
@@ -18,6 +19,7 @@ from postcall.workspaces.models import Workspace
 log = structlog.get_logger("postcall.keeping")
 
 BATCH = 500
+MOST_COUNTED = 10_000
 
 
 class RetentionContent(Strict):
@@ -43,15 +45,26 @@ def forget(now: datetime) -> int:
     return forgotten
 
 
-@transaction.atomic
-def _forget_some(workspace: Workspace, until: datetime, now: datetime) -> int:
-    # Only calls that are over: what still waits for a text, or to hear whether one was sent, keeps what it needs.
-    old = (
+def would_go(workspace: Workspace, days: int | None, now: datetime) -> int:
+    """How many calls would lose their words with the next run, were `days` the retention; at most MOST_COUNTED."""
+    if days is None:
+        return 0
+    return _over(workspace, now - timedelta(days=days))[:MOST_COUNTED].count()
+
+
+def _over(workspace: Workspace, until: datetime) -> QuerySet[Call]:
+    """Calls from before `until` whose words are still kept and needed no more: what still waits for a text, or to
+    hear whether one was sent, keeps what it needs."""
+    return (
         Call.objects.filter(workspace=workspace, received_at__lt=until, due_at=None, forgotten_at=None)
         .exclude(follow_ups__message__due_at__isnull=False)
         .exclude(follow_ups__message__attempts__due_at__isnull=False)
     )
-    ids = list(old.values_list("pk", flat=True)[:BATCH])
+
+
+@transaction.atomic
+def _forget_some(workspace: Workspace, until: datetime, now: datetime) -> int:
+    ids = list(_over(workspace, until).values_list("pk", flat=True)[:BATCH])
     if not ids:
         return 0
     RawPayload.objects.filter(call_id__in=ids).delete()

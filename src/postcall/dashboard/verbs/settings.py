@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from postcall.dashboard.access import Visit
+from postcall.keeping.retention import RetentionContent, set_retention
 from postcall.messages.accounts import sending_account
 from postcall.messages.editing import SendingContent, TwilioContent, sending_rules, set_sending_rules
 from postcall.messages.editing import choose_account as use_account
@@ -48,3 +49,17 @@ def _account(workspace: Workspace) -> dict[str, str | None]:
     shown = ("account_sid", "api_key_sid", "from_number", "messaging_service_sid")
     told = {name: getattr(sending.account, name) for name in shown if getattr(sending.account, name)}
     return {"use": sending.account.kind, **told}
+
+
+@transaction.atomic
+def change_retention(visit: Visit, content: RetentionContent) -> None:
+    workspace = locked(visit.workspace)
+    before = workspace.retention_days
+    set_retention(workspace, content)
+    visit.record("update", Thing("retention"), {"days": [before, content.days]})
+
+
+@transaction.atomic
+def ask_judge(visit: Visit, judge: str, *, answered: bool) -> None:
+    """Notes that the judge was asked a question of our own, which may have cost something."""
+    visit.record("ask", Thing("judge", name=judge), {"answered": [None, answered]})

@@ -1,0 +1,80 @@
+"""Which judge reads the calls, and whether it answers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_GET, require_POST
+
+from postcall.config import config
+from postcall.dashboard.access import Visit, actor, member
+from postcall.dashboard.verbs import settings as verbs
+from postcall.judge.choose import judge_from_config
+from postcall.judge.verdicts import Case, Condition, Evidence, JudgeFailed, Turn, Verdict
+
+OFFLINE: Final = "offline"
+CONDITION: Final = "When the caller books an appointment"
+_TURNS: Final = (
+    Turn("agent", "Thanks for calling. How can I help?"),
+    Turn("customer", "I'd like to book an appointment for a check-up, please."),
+    Turn("agent", "I can offer Tuesday at ten. Does that work for you?"),
+    Turn("customer", "Yes, Tuesday at ten works."),
+    Turn("agent", "Great, your appointment is booked for Tuesday at ten."),
+    Turn("customer", "Thank you, goodbye."),
+)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the judge said to a question of ours, and how long it took. `failed`: why it said nothing."""
+
+    ms: int
+    verdict: Verdict | None = None
+    failed: str = ""
+
+    @property
+    def quotes(self) -> tuple[Evidence, ...]:
+        return self.verdict.evidence if self.verdict else ()
+
+
+@require_GET
+@member
+def judge(visit: Visit) -> HttpResponse:
+    return _page(visit)
+
+
+def _page(visit: Visit, heard: Heard | None = None) -> HttpResponse:
+    model = config().judge_model
+    return visit.page(
+        "settings/judge.html",
+        {
+            "tab": "judge",
+            "model": model,
+            "is_offline": model == OFFLINE,
+            "condition": CONDITION,
+            "turns": _TURNS,
+            "heard": heard,
+        },
+        place="settings",
+    )
+
+
+@require_POST
+@actor
+def ask(visit: Visit) -> HttpResponse:
+    """Puts a small call of ours to the judge; nothing is stored but that it was asked."""
+    started = time.monotonic()
+    try:
+        judgement = judge_from_config().decide(Case(_TURNS, [Condition("sample", CONDITION)]))
+        heard = Heard(_ms_since(started), judgement.verdicts.get("sample"))
+    except JudgeFailed as error:
+        heard = Heard(_ms_since(started), failed=str(error))
+    verbs.ask_judge(visit, config().judge_model, answered=heard.verdict is not None)
+    return _page(visit, heard)
+
+
+def _ms_since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
