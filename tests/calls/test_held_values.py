@@ -102,8 +102,7 @@ def test_it_stands_whatever_a_platform_sends(agent: Agent) -> None:
     nested: Any = "end"
     for _ in range(30):
         nested = {"a": nested}
-    a_call(
-        agent, collected={"": "x", " ": "y", "..": "z", "deep": nested, "many": {str(n): n for n in range(5_000)}}
-    )
+    many = {str(n): n for n in range(5_000)}
+    a_call(agent, collected={"": "x", " ": "y", "..": "z", "deep": nested, "many": many})
     a_call(agent, collected=["not", "an", "object"])
     assert held_values(agent).calls == 2
