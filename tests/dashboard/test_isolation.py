@@ -69,6 +69,7 @@ class Everything:
             "channel_id": AlertChannel.objects.get(workspace=self.workspace).pk,
             "key_id": ApiKey.objects.get(workspace=self.workspace).pk,
             "attachment_id": self.held.attachment_id,
+            "number": 1,
         }
         pattern = next(each for each in _workspace if isinstance(each, URLPattern) and each.name == name)
         ids |= self.of_people(set(pattern.pattern.converters))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final, Literal
 
-# A placeholder, a word, a run of white space, or one mark.
-_TOKENS: Final = re.compile(r"<\w+>|\w+|\s+|[^\w\s]")
+# A placeholder, a word or one mark, each with the white space after it: blanks that happen to stand in both would
+# tear a sentence that is new into words.
+_TOKENS: Final = re.compile(r"(?:<\w+>|\w+|[^\w\s])\s*|\s+")
 
 
 @dataclass(frozen=True)
