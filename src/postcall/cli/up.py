@@ -157,7 +157,7 @@ def _sign_in() -> list[str | tuple[str, str]]:
         return ["nobody can yet: the link below makes the owner"]
     stored, password = password_of(LOCAL_OWNER), sign_in_password()
     if stored is None or password is None:
-        return ["as you did; `postcall user password EMAIL` gives a forgotten password anew"]
+        return ["with your account   (forgotten: `postcall user password EMAIL`)"]
     if opens(stored, password):
         return [(LOCAL_OWNER, "bold"), "   password ", (password, "bold")]
     return [(LOCAL_OWNER, "bold"), ", with the password that you gave it"]

@@ -181,7 +181,8 @@ def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
     """A page asks for its reader; a piece that htmx fetched lets the whole page ask."""
     if request.headers.get("HX-Request"):
         return HttpResponseClientRefresh()
-    return redirect_to_login(request.get_full_path())
+    # What only takes a POST is no page to come back to.
+    return redirect_to_login(request.get_full_path() if request.method in ("GET", "HEAD") else "/")
 
 
 def _remember(request: HttpRequest, workspace_id: UUID) -> None:

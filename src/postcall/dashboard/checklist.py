@@ -40,7 +40,7 @@ def _steps(visit: Visit) -> list[Step]:
     return [
         Step(
             "Connect Twilio",
-            "Until then texts go to the sandbox, which reaches no phone.",
+            "Until then no text reaches a phone.",
             "Connect Twilio",
             visit.to("settings-twilio"),
             real,

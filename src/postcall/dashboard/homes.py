@@ -30,6 +30,7 @@ class Home:
     held: int
     paused: int
     failed: int
+    lacks_account: bool = False
 
     @property
     def workspace(self) -> Workspace:
@@ -37,7 +38,7 @@ class Home:
 
     @property
     def attention(self) -> int:
-        return self.held + self.paused + self.failed
+        return self.held + self.paused + self.failed + self.lacks_account
 
 
 def homes_of(person: User, *, but: UUID | None = None) -> list[Home]:
@@ -54,7 +55,14 @@ def homes_of(person: User, *, but: UUID | None = None) -> list[Home]:
     accounts = SendingAccount.objects.filter(workspace__in=asked).select_related("account")
     sending = {row.workspace_id: row for row in accounts}
     return [
-        Home(each, sending.get(home), held.get(home, 0), paused.get(home, 0), failed.get(home, 0))
+        Home(
+            each,
+            sending.get(home),
+            held.get(home, 0),
+            paused.get(home, 0),
+            failed.get(home, 0),
+            home != but and home not in sending,
+        )
         for each in memberships
         for home in [each.workspace_id]
     ]

@@ -44,10 +44,17 @@ def remove(membership: Membership) -> int:
 
 def _another_owner_stays(membership: Membership, role: str | None) -> None:
     """Two owners who remove each other at the same moment wait for one another here."""
-    workspace = locked(membership.workspace)
-    owners = workspace.memberships.filter(role=Membership.Role.OWNER, user__is_active=True)
-    if role != Membership.Role.OWNER and not owners.exclude(pk=membership.pk).exists():
+    locked(membership.workspace)
+    if role != Membership.Role.OWNER and is_last_owner(membership):
         raise CannotChange(LAST_OWNER)
+
+
+def is_last_owner(membership: Membership) -> bool:
+    """Whether nobody would own the workspace without them."""
+    owners = Membership.objects.filter(
+        workspace=membership.workspace_id, role=Membership.Role.OWNER, user__is_active=True
+    )
+    return not owners.exclude(pk=membership.pk).exists()
 
 
 def _withdraw_invitations_of(membership: Membership) -> int:

@@ -14,6 +14,7 @@ from postcall.dashboard.homes import homes_of
 from postcall.dashboard.new_passwords import name_of_person, new_password
 from postcall.dashboard.signing_in import MAX_TRIES, TOO_MANY, forget_tries, noted_too_often
 from postcall.dashboard.verbs import people as verbs
+from postcall.messages.own_phone import phone_of
 
 
 @require_GET
@@ -25,7 +26,7 @@ def me(visit: Visit) -> HttpResponse:
 def _page(visit: Visit, form: Form) -> HttpResponse:
     return visit.page(
         "people/me.html",
-        {"form": form, "mine": homes_of(visit.person)},
+        {"form": form, "mine": homes_of(visit.person), "phone": phone_of(visit.person)},
         place="me",
         status=200 if form.is_well else 422,
     )

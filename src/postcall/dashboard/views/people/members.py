@@ -18,7 +18,7 @@ from postcall.dashboard.signing_in import TOO_MANY, noted_too_often
 from postcall.dashboard.verbs import people as verbs
 from postcall.mail import CannotMail, can_mail, send_mail
 from postcall.work import clock
-from postcall.workspaces.members import CannotChange
+from postcall.workspaces.members import CannotChange, is_last_owner
 from postcall.workspaces.models import Invitation, Membership
 from postcall.workspaces.passwords import LASTS_H, may_make_link
 
@@ -74,6 +74,7 @@ def _changing(visit: Visit, membership: Membership) -> dict[str, Any]:
         "changing": membership,
         "is_me": membership.user_id == visit.person.pk,
         "may_link": may_make_link(visit.person, membership.user),
+        "is_last_owner": is_last_owner(membership),
     }
 
 
@@ -133,7 +134,7 @@ def revoke(visit: Visit, invitation_id: UUID) -> HttpResponse:
 def change_role(visit: Visit, membership_id: UUID) -> HttpResponse:
     membership = visit.one(visit.rows(Membership).select_related("user"), membership_id)
     form = Form.posted(visit.request)
-    if _is_own_end(visit, membership, form, form["role"] != Membership.Role.OWNER):
+    if form["role"] != Membership.Role.OWNER and _is_own_end(visit, membership, form, "sure"):
         return _page(visit, form, **_changing(visit, membership))
     try:
         verbs.change_role(visit, membership, form["role"])
@@ -153,7 +154,7 @@ def _named(role: str) -> str:
 def remove(visit: Visit, membership_id: UUID) -> HttpResponse:
     membership = visit.one(visit.rows(Membership).select_related("user"), membership_id)
     form = Form.posted(visit.request)
-    if _is_own_end(visit, membership, form, True):
+    if _is_own_end(visit, membership, form, "sure_to_leave"):
         return _page(visit, form, **_changing(visit, membership))
     is_me = membership.user_id == visit.person.pk
     try:
@@ -167,11 +168,11 @@ def remove(visit: Visit, membership_id: UUID) -> HttpResponse:
     return redirect(visit.to("members"))
 
 
-def _is_own_end(visit: Visit, membership: Membership, form: Form, is_end: bool) -> bool:
-    """Whether somebody is about to shut themselves out and has not said that they mean it."""
-    if not is_end or membership.user_id != visit.person.pk or form.ticked("sure"):
+def _is_own_end(visit: Visit, membership: Membership, form: Form, said_by: str) -> bool:
+    """Whether somebody is about to shut themselves out and has not said by that box that they mean it."""
+    if membership.user_id != visit.person.pk or form.ticked(said_by):
         return False
-    form.refuse("sure", "This is you: say that you are sure.")
+    form.refuse(said_by, "This is you: say that you are sure.")
     return True
 
 
