@@ -135,7 +135,7 @@ def test_it_finds_none_of_their_things_under_our_address(
     client.force_login(a_member(ours.workspace))
     theirs_under_ours = theirs.address(name).replace(str(theirs.workspace.pk), str(ours.workspace.pk))
     if theirs_under_ours == ours.address(name):
-        page = client.get(theirs_under_ours).content.decode()
+        page = client.get(theirs_under_ours).getvalue().decode()
         assert str(theirs.call.pk) not in page
         assert str(theirs.held.action_id) not in page
         return
