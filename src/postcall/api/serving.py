@@ -11,6 +11,7 @@ from postcall.api import (
     follow_ups,
     messages,
     optouts,
+    reports,
     sources,
     trial,
     workspace_settings,
@@ -29,6 +30,7 @@ for part in (
     optouts,
     sources,
     workspace_settings,
+    reports,
     audit,
     trial,
 ):

@@ -166,9 +166,15 @@ def price(message: Any) -> str:
     """What a message cost, such as `$0.0083`; empty while Twilio has not said."""
     if message.price is None:
         return ""
-    amount = abs(Decimal(message.price)).normalize()
-    amount = amount if amount.as_tuple().exponent <= -2 else amount.quantize(Decimal("0.01"))  # type: ignore[operator]  # finite, so an int
-    return f"${amount:f}" if message.price_unit in ("", "USD") else f"{amount:f} {message.price_unit}"
+    return money(abs(Decimal(message.price)), message.price_unit)
+
+
+@register.filter
+def money(amount: Decimal, currency: str) -> str:
+    """`$12.40`, `$0.0083` or `0.07 EUR`: to the cent, and further where digits are there."""
+    exact = amount.normalize()
+    exact = exact if exact.as_tuple().exponent <= -2 else exact.quantize(Decimal("0.01"))  # type: ignore[operator]  # finite, so an int
+    return f"${exact:,f}" if currency in ("", "USD") else f"{exact:,f} {currency}"
 
 
 @register.filter
