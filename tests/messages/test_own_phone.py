@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from postcall.followups.models import OptOut
@@ -33,6 +35,7 @@ from postcall.workspaces.models import User
 
 from .clinic import ANN, BEN, BODY, LEASE, Clinic
 from .test_twins import sharing
+from .together import Running
 
 pytestmark = pytest.mark.django_db
 AMBIGUOUS = ("error_500_before", "error_500_after", "cut_before", "cut_after")
@@ -444,3 +447,22 @@ def test_its_words_are_kept_for_a_day(clinic: Clinic, dana: User) -> None:
     assert forget_words(timezone.now()) == 0
     assert forget_words(timezone.now() + timedelta(days=1)) == 1
     assert (fresh(text).body, fresh(text).sid) == ("", text.sid)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_waits_for_a_real_text_that_begins_this_instant(transactional_db: None, clinic: Clinic) -> None:
+    """Its claim, in another workspace of the same account, is not committed yet."""
+    person = User.objects.create_user("lee@northgate.example", "a password")
+    OwnPhone.objects.create(
+        person=person, workspace=clinic.workspace, number=ANN, by_sandbox=True, verified_at=timezone.now()
+    )
+    text = a_test(clinic, person)
+    sharing(clinic).message()
+    message = take(Message, 1, LEASE)[0]
+
+    with transaction.atomic():
+        claim(message)
+        its_worker = Running(lambda: work(take(OwnText, 1, LEASE)[0]))
+        time.sleep(0.5)
+    assert its_worker.join() is None
+    assert (fresh(text).status, clinic.sandbox.creates) == ("refused", {})
