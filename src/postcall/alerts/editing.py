@@ -64,7 +64,7 @@ def add_email(workspace: Workspace, address: str) -> AlertChannel:
 
 
 def check_webhook(address: str, resolve: Resolver | None = None) -> None:
-    """Raises Invalid where the address may not be asked, or leads nowhere. It takes as long as looking it up does."""
+    """Raises Invalid where the address may not be asked, or leads nowhere. Takes as long as looking it up does."""
     try:
         look_up(address, resolve)
     except OutboundError as error:

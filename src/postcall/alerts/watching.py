@@ -76,7 +76,7 @@ def look(watch: AlertWatch, now: datetime, find: Find = find_matters) -> list[Al
     known = {state.key: state for state in _states(watch)}
     news = News(list(_begun(watch, found, known, now)), list(_over(found, known, now)))
     if _is_restored_since(watch):
-        _tell(news, now)
+        _take_as_told(watch, found, now)
         news = News([], [])
     told_at = watch.told_at
     made: list[AlertDelivery] = []
@@ -148,6 +148,12 @@ def _tell(news: News, now: datetime) -> None:
     for state in news.settled:
         state.over_at, state.gone_at = now, None
         state.save(update_fields=["over_at", "gone_at"])
+
+
+def _take_as_told(watch: AlertWatch, found: dict[str, Matter], now: datetime) -> None:
+    states = AlertState.objects.filter(workspace_id=watch.workspace_id)
+    states.filter(key__in=found, told_at=None).update(told_at=now, times=1)
+    states.exclude(key__in=found).delete()
 
 
 def _is_restored_since(watch: AlertWatch) -> bool:
