@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,8 @@ from django.utils import timezone
 from postcall.calls.models import Call
 from postcall.dashboard.transcript import WHOLE_UP_TO
 from postcall.followups.models import FollowUp
-from postcall.messages.models import DeliveryEvent, Message
+from postcall.followups.optouts import active_opt_out
+from postcall.messages.models import Account, Attempt, DeliveryEvent, Message
 from postcall.workspaces.models import Workspace
 
 from .factories import (
@@ -264,3 +266,149 @@ def test_it_lets_a_page_stop_asking_when_no_word_comes(
     seen = page.partition("&amp;seen=")[2].partition('"')[0]
     monkeypatch.setattr("postcall.dashboard.words.EXPECTED_WITHIN", timedelta(0))
     assert "hx-get" not in browser_client.get(f"{card_address(follow_up)}?n=1&seen={seen}").content.decode()
+
+
+def test_it_leads_from_a_quote_to_its_card(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    follow_up = a_follow_up(call, an_action(agent))
+    page = shown(browser_client, call)
+    assert '<sup><a href="#follow-up-1"><span class="sr">follow-up </span>1</a></sup></mark>' in page
+    assert f'id="of-{follow_up.pk}"' in page
+
+
+def test_it_shows_every_attempt_with_who_asked_for_it(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    message = a_message(a_follow_up(a_call(agent), an_action(agent)), Message.Status.FAILED, error_code=30034)
+    first = message.attempts.get()
+    message.attempts.update(error_code=30034)
+    again = {"number": 2, "sid": "SM" + "b" * 32, "by": "operator", "status": "delivered", "token": "another"}
+    fields = ("workspace", "message", "account", "account_sid", "to", "body_digest", "started_at")
+    Attempt.objects.create(**{name: getattr(first, name) for name in fields}, open=False, **again)
+    page = shown(browser_client, message.follow_up.call)
+    assert page.index(first.sid) < page.index("SM" + "b" * 32)
+    assert "By Postcall: " in page
+    assert "By an operator" in page
+    assert page.count('href="https://www.twilio.com/docs/api/errors/30034"') == 2
+
+
+def test_it_leads_to_the_text_at_twilio_but_not_in_the_sandbox(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    agent = an_agent(workspace)
+    message = a_message(a_follow_up(a_call(agent), an_action(agent)))
+    assert "twilio.com/console" not in shown(browser_client, message.follow_up.call)
+    Account.objects.update(kind=Account.Kind.OWN, api_url="https://api.twilio.com")
+    attempt = message.attempts.get()
+    address = f"https://www.twilio.com/console/sms/logs/{attempt.account_sid}/{attempt.sid}"
+    assert f'href="{address}"' in shown(browser_client, message.follow_up.call)
+
+
+def test_it_estimates_what_twilio_has_not_priced_yet(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    message = a_message(a_follow_up(a_call(agent), an_action(agent)), Message.Status.SENT)
+    assert "1 segment, about $0.008" in shown(browser_client, message.follow_up.call)
+    assert "To +1 415 555 0132, from +1 415 555 0100" in shown(browser_client, message.follow_up.call)
+
+
+def test_it_offers_nothing_while_it_finds_out_what_became_of_a_text(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_held_follow_up(a_call(agent), an_action(agent), reason="set_aside")
+    message = a_message(follow_up, Message.Status.UNCONFIRMED)
+    page = shown(browser_client, follow_up.call)
+    assert "Postcall looks it up in Twilio’s list" in page
+    assert "Send it again" not in page
+    assert "Leave it" not in page
+    message.attempts.update(open=False)
+    page = shown(browser_client, follow_up.call)
+    assert "It could not be found out" in page
+    assert "Send it again</button>" in page
+    assert "Leave it</button>" in page
+
+
+def test_it_leaves_a_text_as_it_is(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_held_follow_up(a_call(agent), an_action(agent), reason="set_aside")
+    message = a_message(follow_up, Message.Status.UNCONFIRMED)
+    message.attempts.update(open=False)
+    browser_client.post(f"/w/{workspace.pk}/messages/{message.pk}/cancel")
+    follow_up.refresh_from_db()
+    assert (follow_up.outcome, follow_up.reason) == ("skipped", "rejected")
+
+
+def test_it_says_where_a_reason_is_mended_and_what_a_text_waits_for(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_held_follow_up(a_call(agent), an_action(agent), reason="budget_exceeded")
+    a_message(follow_up, Message.Status.QUEUED, valid_until=timezone.now() + timedelta(minutes=30, seconds=30))
+    page = shown(browser_client, follow_up.call)
+    assert "it goes by itself once there is room" in page
+    assert f'<a href="/w/{workspace.pk}/settings/rules">Sending rules</a>' in page
+    assert re.search(r"Lapses <time [^>]*>in 30 min</time> if it cannot go until then", page)
+    assert "Cancel</button>" in page
+
+
+def test_it_gives_script_the_card_alone_after_a_decision(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_held_follow_up(a_call(agent), an_action(agent))
+    words = {"body": follow_up.body, "here": "call", "n": "3"}
+    answer = browser_client.post(f"{card_address(follow_up)}/approve", words, headers={"HX-Request": "true"})
+    part = answer.content.decode()
+    assert part.startswith('<article class="card followup f3" id="follow-up-3"')
+    assert 'id="jump-3" hx-swap-oob="true"' in part
+    assert 'hx-swap-oob="innerHTML">Approved. The text is on its way.</div>' in part
+    assert '<span id="held-count" hx-swap-oob="innerHTML"></span>' in re.sub(r"\s+</span>", "</span>", part)
+    assert "The text is on its way" not in shown(browser_client, follow_up.call)  # not told twice
+
+
+def test_it_gives_script_what_is_wrong_with_what_was_typed(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_held_follow_up(a_call(agent), an_action(agent))
+    words = {"body": "Hi <customer_name>, with care.", "here": "call", "n": "1"}
+    answer = browser_client.post(f"{card_address(follow_up)}/approve", words, headers={"HX-Request": "true"})
+    assert answer.status_code == 422
+    assert "data-refused" in answer.content.decode()
+    assert "Hi &lt;customer_name&gt;, with care.</textarea>" in answer.content.decode()
+
+
+def test_it_sends_nothing_when_the_text_was_emptied(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_held_follow_up(a_call(agent), an_action(agent))
+    answer = browser_client.post(f"{card_address(follow_up)}/approve", {"body": "  "})
+    assert answer.status_code == 422
+    assert "There is no text to send; write one." in answer.content.decode()
+    assert not Message.objects.exists()
+
+
+def test_it_counts_what_is_typed_and_changes_nothing(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_held_follow_up(a_call(agent), an_action(agent))
+    before = FollowUp.objects.values().get()
+    address = f"{card_address(follow_up)}/count"
+    assert "3 characters, 1 segment, UCS-2 because of “ş”, about $0.008" in (
+        browser_client.post(address, {"body": "Beş"}).content.decode()
+    )
+    assert "0 characters, 0 segments" in browser_client.post(address, {"body": ""}).content.decode()
+    assert FollowUp.objects.values().get() == before
+
+
+def test_it_offers_to_say_whose_an_unknown_call_is(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(None, workspace, agent_ref="asst-unknown")
+    assert "It was this agent</button>" in shown(browser_client, call)
+    fields = {"source": "vapi", "ref": "asst-unknown", "agent": str(agent.pk), "follow_up": "1"}
+    browser_client.post(f"/w/{workspace.pk}/agents/unknown/adopt", fields)
+    call.refresh_from_db()
+    assert (call.agent, call.status) == (agent, Call.Status.RECEIVED)
+
+
+def test_it_blocks_the_number_and_stays(browser_client: Client, workspace: Workspace) -> None:
+    call = a_call(an_agent(workspace))
+    here = f"/w/{workspace.pk}/calls/{call.pk}"
+    assert "Block this number</button>" in shown(browser_client, call)
+    answer = browser_client.post(f"/w/{workspace.pk}/block", {"number": call.customer_number, "next": here})
+    assert answer["Location"] == here
+    assert active_opt_out(workspace.pk, call.customer_number) is not None

@@ -157,7 +157,11 @@ class Card:
     def mend(self) -> str:
         """What to do about the reason, if anything; only what is held without a message can be approved."""
         mend = mend_of(self.follow_up.reason, made=self.message is not None)
-        if mend == "Nothing to do." or (not self.can_resend and not self.can_decide and "approve" in mend):
+        if (
+            mend == "Nothing to do."
+            or self.is_asking
+            or (not self.can_resend and not self.can_decide and "approve" in mend)
+        ):
             return ""
         return mend
 

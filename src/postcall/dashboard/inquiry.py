@@ -227,7 +227,7 @@ def _about(follow_up: FollowUp, call: Call) -> Sentence:
         state,
         f"{action} {what}: {_lower(in_words(reason, made=made))}" if reason else f"{action} {what}",
         detail=_particulars(follow_up),
-        mend=_needed(mend_of(reason, made=made)) if reason else "",
+        mend=_mend(follow_up, made=made),
         address=address,
         link=link,
         at=follow_up.decided_at,
@@ -269,6 +269,12 @@ def mended_at(follow_up: FollowUp) -> tuple[str, str] | None:
     if reason in _OF_THE_ATTACHMENT and call.agent_id:
         return to("agent-actions", call.agent_id), "The agent’s actions"
     return None
+
+
+def _mend(follow_up: FollowUp, *, made: bool) -> str:
+    """What to do about its reason; what is over and was never made can be approved no more."""
+    mend = _needed(mend_of(follow_up.reason, made=made)) if follow_up.reason else ""
+    return "" if "approve" in mend and not made and follow_up.outcome != FollowUp.Outcome.HELD else mend
 
 
 def _needed(mend: str) -> str:
