@@ -110,9 +110,9 @@ def test_it_sends_unsaved_words_filled_with_samples(
     browser_client: Client, owner: User, workspace: Workspace, sandbox: Sandbox
 ) -> None:
     a_phone(owner, workspace)
-    text = send(browser_client, workspace, message="Hi <customer_name>, at <time>.")
+    text = send(browser_client, workspace, message="Hi <customer_name>, at <time>. Till then.")
     the_workers()
-    assert (text.to, text.body) == (NUMBER, "Hi Maya, at 9:40 AM.")
+    assert (text.to, text.body) == (NUMBER, "Hi Maya, at 9:40 AM. Till then.")
     assert sandbox.creates == {(NUMBER, text.body): 1}
     assert "Accepted by Twilio" in page(browser_client, workspace, f"test-texts/{text.pk}")
     assert "No phone rings" in page(browser_client, workspace, f"test-texts/{text.pk}/live")

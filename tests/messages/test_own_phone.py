@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from uuid import uuid4
 
@@ -35,7 +34,7 @@ from postcall.workspaces.models import User
 
 from .clinic import ANN, BEN, BODY, LEASE, Clinic
 from .test_twins import sharing
-from .together import Running
+from .together import Running, wait_until, waiting_for_locks
 
 pytestmark = pytest.mark.django_db
 AMBIGUOUS = ("error_500_before", "error_500_after", "cut_before", "cut_after")
@@ -463,6 +462,6 @@ def test_it_waits_for_a_real_text_that_begins_this_instant(transactional_db: Non
     with transaction.atomic():
         claim(message)
         its_worker = Running(lambda: work(take(OwnText, 1, LEASE)[0]))
-        time.sleep(0.5)
+        wait_until(lambda: waiting_for_locks() or fresh(text).status != "queued")
     assert its_worker.join() is None
     assert (fresh(text).status, clinic.sandbox.creates) == ("refused", {})

@@ -7,7 +7,7 @@ from postcall.actions.message import PLACEHOLDER, inputs_of
 from postcall.actions.models import Action, Attachment
 from postcall.calls.models import Call
 from postcall.dashboard.access import Visit
-from postcall.followups.compose import Filled, compose
+from postcall.followups.compose import Filled, compose, in_place
 from postcall.followups.facts import facts_of
 from postcall.followups.models import FollowUp
 from postcall.followups.sampling import samples_for
@@ -23,7 +23,7 @@ def filled(visit: Visit, action: Action | None, message: str, call: Call | None)
     values = {name: sample.value for name, sample in samples.items()}
     if call is not None and action is not None:
         values |= {name: value for name, value in _of_call(visit, action, message, call).items() if name in values}
-    return PLACEHOLDER.sub(lambda found: values[found[1]], message).strip()
+    return PLACEHOLDER.sub(lambda found: in_place(values[found[1]], message[found.end() :]), message).strip()
 
 
 def _of_call(visit: Visit, action: Action, message: str, call: Call) -> dict[str, str]:

@@ -83,13 +83,13 @@ def compose(
             unsafe[name] = danger
     if missing:
         return Composed("", inputs, missing, unsafe)
-    body = PLACEHOLDER.sub(lambda found: _in_place(inputs[found[1]].value, message[found.end() :]), message)
+    body = PLACEHOLDER.sub(lambda found: in_place(inputs[found[1]].value, message[found.end() :]), message)
     if not unsafe and (left := UNFILLED.search(body)):
         return Composed("", inputs, {left[0]: "would go out as it stands; write placeholders as <name>"}, unsafe)
     return Composed(body, inputs, missing, unsafe)
 
 
-def _in_place(value: str, rest: str) -> str:
+def in_place(value: str, rest: str) -> str:
     """The value without its last full stop where the message goes on with one: "at 10:30 a.m.", not "a.m..\"."""
     return value[:-1] if value.endswith(".") and rest[:1] == "." != rest[1:2] else value
 
