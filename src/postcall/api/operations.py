@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from postcall.calls.models import Call
 from postcall.database.room import disk_is_full, embedded_folder
-from postcall.messages.models import Attempt, Message
+from postcall.messages.models import Attempt, Message, OwnText
 from postcall.work.leases import seconds_overdue
 from postcall.work.seen import seen_lately
 
@@ -49,7 +49,7 @@ def metrics(_request: HttpRequest) -> HttpResponse:
     """Prometheus's text format, read from the database: the same whichever web process is asked."""
     registry = CollectorRegistry()
     due = Gauge("postcall_due_seconds", "How long the oldest due row has waited.", ["lane"], registry=registry)
-    for lane, model in (("calls", Call), ("messages", Message), ("attempts", Attempt)):
+    for lane, model in (("calls", Call), ("messages", Message), ("attempts", Attempt), ("own_texts", OwnText)):
         due.labels(lane).set(seconds_overdue(model))
     _counts(
         registry, "postcall_calls", "Calls, by status.", "status", "SELECT status, count(*) FROM call GROUP BY 1"

@@ -45,7 +45,7 @@ def _page(visit: Visit, form: Form) -> HttpResponse:
             "senders": {str(each.pk): each.name for each in _senders(visit)},
             "once": uuid4(),
         },
-        place="person",
+        place="me",
         status=200 if form.is_well else 422,
     )
 
