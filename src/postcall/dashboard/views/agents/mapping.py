@@ -63,7 +63,7 @@ RULE_PARTS: Final = ("from", "action", "name", "is", "value")
 # Off until every input says where it comes from, and live from then on; saved as one or the other.
 WHEN_MAPPED: Final = "when_mapped"
 # Blank rows that stand ready where no script adds any.
-SPARE_RULES: Final = 3
+SPARE_RULES: Final = 2
 
 _RULE: Final = re.compile(r"only_if\.(\d{1,3})\.(?:from|name)")
 _UNCOMPARED: Final = ("present", "absent")
