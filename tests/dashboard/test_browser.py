@@ -45,7 +45,17 @@ def dana(busy: Workspace) -> User:
 def places(workspace: Workspace) -> list[str]:
     call = Call.objects.filter(workspace=workspace).order_by("pk")[0]
     action, agent = workspace.actions.get(name="Booking confirmation"), workspace.agents.get(name="Front desk")
-    inside = ["", "calls", f"calls/{call.pk}", "review", "messages", "actions", f"actions/{action.pk}", "agents"]
+    inside = [
+        "",
+        "calls",
+        f"calls/{call.pk}",
+        "calls/why?number=5550132",
+        "review",
+        "messages",
+        "actions",
+        f"actions/{action.pk}",
+        "agents",
+    ]
     return [f"/w/{workspace.pk}/{each}" for each in [*inside, f"agents/{agent.pk}", "settings"]]
 
 
@@ -181,20 +191,34 @@ def test_it_finds_a_call_from_the_keyboard(signed_in: SignedIn, busy: Workspace,
 def test_it_reviews_from_the_keyboard(page: Page, workspace: Workspace) -> None:
     agent = an_agent(workspace)
     booking = an_action(agent)
-    first, second = (
+    first, second, third = (
         a_held_follow_up(a_call(agent, customer_number=number), booking)
-        for number in ("+14155550132", "+14155550177")
+        for number in ("+14155550132", "+14155550177", "+14155550178")
     )
     page.goto(f"/w/{workspace.pk}/review")
-    page.keyboard.press("j")
+    page.get_by_role("textbox", name="The text to").first.fill("In my own words.")
+    page.keyboard.press("Escape")
     page.keyboard.press("j")
     page.keyboard.press("r")
-    expect(page.get_by_text("Rejected. Nothing is sent.")).to_be_visible()
-    page.keyboard.press("j")
+    expect(page.locator("#said")).to_have_text("Rejected. Nothing is sent.")
+    expect(page.locator(f"#held-{third.pk}")).to_be_focused()
+    page.keyboard.press("e")
+    page.keyboard.type(" Thanks! 👋")
+    expect(page.locator(f"#count-{third.pk}")).to_contain_text("UCS-2 because of “👋”")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
     page.keyboard.press("a")
-    expect(page.get_by_text("Approved. The text is on its way.")).to_be_visible()
+    expect(page.locator("#said")).to_have_text("Approved. The text is on its way.")
+    expect(page.locator(f"#held-{first.pk}")).to_be_focused()
+    expect(page.locator("#held-count")).to_contain_text("1")
+    page.keyboard.press("a")
+    expect(page.get_by_role("heading", name="All of this page is decided")).to_be_visible()
     outcomes = dict(FollowUp.objects.values_list("pk", "outcome"))
-    assert outcomes == {first.pk: "message", second.pk: "skipped"}
+    assert outcomes == {first.pk: "message", second.pk: "skipped", third.pk: "message"}
+    bodies = dict(Message.objects.values_list("follow_up", "body"))
+    assert bodies == {first.pk: "In my own words.", third.pk: f"{third.body} Thanks! 👋"}
 
 
 def test_it_keeps_what_is_typed_while_the_page_lives(page: Page, workspace: Workspace) -> None:

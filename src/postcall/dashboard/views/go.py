@@ -30,6 +30,7 @@ _PLACES: Final = (
     ("agents", "Agents", "agents", "voice", ""),
     ("actions", "Actions, Post-call SMS", "actions", "texts conditions sms", ""),
     ("calls", "Calls", "calls", "log", ""),
+    ("why", "Why did a number get no text?", "unsure", "calls missing nothing sent reason", ""),
     ("review", "Review", "review", "held approve waiting", ""),
     ("messages", "Messages", "messages", "texts sms sent delivered failed", ""),
     ("settings-twilio", "Settings, Twilio", "settings", "account sender sandbox", ""),
@@ -64,6 +65,9 @@ def found(visit: Visit, text: str) -> Iterator[Place]:
     """The calls of a number first, then pages, actions and agents by their names, then the log's search."""
     if _A_NUMBER.fullmatch(text):
         yield from _calls(visit, text)
+        yield Place(
+            f"Why did {text} get no text?", "", "unsure", visit.to("why") + "?" + urlencode({"number": text})
+        )
     yield from _pages(visit, text)
     if text:
         yield from _named(visit, text)
