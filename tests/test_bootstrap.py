@@ -1,8 +1,21 @@
 """What stands ready: the default workspace, the sample workspace, who owns them, and the environment's key."""
 
 import pytest
+from django.conf import settings
 
-from postcall.bootstrap import ENVIRONMENT_KEY, default_workspace, own, sample_workspace, settle_key
+from postcall.bootstrap import (
+    ENVIRONMENT_KEY,
+    LOCAL_OWNER,
+    AlreadyClaimed,
+    claim,
+    default_workspace,
+    local_owner,
+    opens_unclaimed,
+    own,
+    sample_workspace,
+    settle_key,
+)
+from postcall.workspaces.claim import token_of
 from postcall.workspaces.models import ApiKey, Membership, User, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -66,3 +79,42 @@ def test_it_does_not_bring_a_revoked_key_back() -> None:
     settle_key(workspace, ENVIRONMENT_KEY, KEY + "2")
     settle_key(workspace, ENVIRONMENT_KEY, KEY)
     assert ApiKey.objects.get(digest=ApiKey.digest_of(KEY)).revoked_at is not None
+
+
+def test_it_keeps_the_default_workspace_when_it_is_renamed() -> None:
+    ours = default_workspace()
+    Workspace.objects.filter(pk=ours.pk).update(name="Northgate Clinic")
+    Workspace.objects.create(name="Default")
+    assert default_workspace() == ours
+
+
+def test_it_takes_a_default_workspace_of_an_older_version_as_it_is() -> None:
+    older = Workspace.objects.create(name="default")
+    assert default_workspace() == older
+    assert Workspace.objects.get().is_default
+
+
+def test_it_is_claimed_once_by_its_own_link_alone() -> None:
+    token = token_of(settings.SECRET_KEY, str(default_workspace().pk))
+    assert opens_unclaimed(token)
+    assert not opens_unclaimed(token_of("another-instances-secret-key", str(default_workspace().pk)))
+    assert not opens_unclaimed("")
+    claim("dana@northgate.example", "a-long-password-1", "Dana", "Northgate Clinic")
+    assert not opens_unclaimed(token)
+    with pytest.raises(AlreadyClaimed):
+        claim("kim@northgate.example", "a-long-password-1", "Kim", "Southgate Clinic")
+    assert (default_workspace().name, owners(default_workspace())) == (
+        "Northgate Clinic",
+        ["dana@northgate.example"],
+    )
+
+
+def test_it_makes_no_local_owner_beside_others() -> None:
+    local_owner("a-long-password-1")
+    assert owners(default_workspace()) == [LOCAL_OWNER]
+    User.objects.get().set_password("their own long password")
+    local_owner("a-long-password-2")
+    assert not User.objects.get().check_password("a-long-password-2")
+    User.objects.update(email="dana@northgate.example")
+    local_owner("a-long-password-1")
+    assert User.objects.count() == 1

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from postcall.logs import scrubbed
+
 
 def logged(code: str, form: str = "json") -> str:
     """What a process that logs prints; a process of its own, since logging is set up once."""
@@ -37,3 +39,13 @@ def test_it_masks_numbers_wherever_they_stand(form: str) -> None:
 def test_it_names_no_address_of_refused_requests() -> None:
     written = logged("logging.getLogger('django.request').warning('Not Found: /in/generic/a-token')")
     assert "a-token" not in written
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/invitations/a-token", "/reset/MDFh/a-token", "/set-up/a-token", "/sign-in?next=%2Finvitations%2Fa-token"],
+)
+def test_it_names_no_link_that_opens_a_door(address: str) -> None:
+    written = scrubbed(f"GET {address} took long")
+    assert "a-token" not in written
+    assert written.endswith(" took long")

@@ -9,6 +9,7 @@ from itertools import chain, count
 from typing import Final
 
 import structlog
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -112,7 +113,8 @@ def is_unclaimed() -> bool:
 
 def opens_unclaimed(token: str) -> bool:
     """Whether the token of a set-up link is this instance's, and nobody can sign in yet."""
-    return is_unclaimed() and fits(token, config().secret_keys, str(default_workspace().pk))
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return is_unclaimed() and fits(token, keys, str(default_workspace().pk))
 
 
 @transaction.atomic
