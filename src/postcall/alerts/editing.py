@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Final
 
 from django.core.exceptions import ValidationError
@@ -12,7 +11,7 @@ from pydantic import Field, field_validator
 
 from postcall.agents.editing import Conflict, Invalid
 from postcall.alerts.delivering import new_secret
-from postcall.alerts.matters import Kind
+from postcall.alerts.matters import TOLD
 from postcall.alerts.models import AlertChannel, AlertState, AlertWatch
 from postcall.outbound.addresses import OutboundError, Resolver, look_up, read
 from postcall.shapes import Strict
@@ -33,7 +32,7 @@ class AlertContent(Strict):
     @field_validator("muted")
     @classmethod
     def _known(cls, value: list[str]) -> list[str]:
-        return [kind for kind in Kind.values if kind in value]
+        return [kind.value for kind in TOLD if kind in value]
 
 
 def watch_of(workspace: Workspace) -> AlertWatch:
@@ -107,7 +106,3 @@ def remove(channel: AlertChannel) -> None:
 def _stored_watch(workspace: Workspace) -> AlertWatch:
     watch, _ = AlertWatch.objects.select_for_update(no_key=True).get_or_create(workspace=workspace)
     return watch
-
-
-def told_kinds(muted: Collection[str]) -> list[Kind]:
-    return [kind for kind in Kind if kind not in muted]

@@ -34,7 +34,7 @@ class Kind(TextChoices):
     ACCOUNT = "account", "No Twilio account, or sending stopped after a restoration"
     CREDENTIALS = "credentials", "Twilio refuses the account’s credentials"
     PAUSED = "paused", "A sender is paused"
-    WORK = "work", "Work is late, or no worker runs"
+    WORK = "work", "Work is late"
     REFUSED = "refused", "A voice platform’s deliveries are refused"
     SILENT = "silent", "A voice platform falls silent"
     JUDGE = "judge", "The judge fails"
@@ -47,6 +47,8 @@ class Kind(TextChoices):
     NEVER_FIRES = "never_fires", "A condition never fires"
 
 
+# Of what an alert may tell: what is merely not set up yet is told to whoever looks.
+TOLD: Final = tuple(kind for kind in Kind if kind is not Kind.UNBOUND)
 ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
 
 

@@ -8,7 +8,6 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from postcall.alerts.matters import Kind
 from postcall.ids import new_id
 from postcall.work.models import Due
 from postcall.workspaces.encryption import EncryptedField
@@ -20,13 +19,13 @@ HELD_OVER = 10
 class AlertWatch(Due):
     """What a workspace wants to be told, and when it was looked at last. Due: every minute, while it has a channel.
 
-    `muted` are kinds of which nobody is told: a kind that is new is told. Of held follow-ups one is told from more
-    than `held_over` on.
+    `muted` are kinds (`matters.Kind`) of which nobody is told: a new kind is told. Of held follow-ups one is told from
+    more than `held_over` on.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.OneToOneField(Workspace, models.CASCADE, related_name="alert_watch")
-    muted = ArrayField(models.CharField(max_length=20, choices=Kind.choices), default=list)
+    muted = ArrayField(models.CharField(max_length=20), default=list)
     held_over = models.PositiveIntegerField(default=HELD_OVER)
     looked_at = models.DateTimeField(null=True)
     told_at = models.DateTimeField(null=True)
@@ -70,7 +69,7 @@ class AlertState(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
     key = models.CharField(max_length=120)
-    kind = models.CharField(max_length=20, choices=Kind.choices)
+    kind = models.CharField(max_length=20)
     tone = models.CharField(max_length=4)
     title = models.CharField(max_length=300)
     mend = models.TextField()

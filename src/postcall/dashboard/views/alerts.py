@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from postcall.agents.editing import CannotEdit
 from postcall.alerts.editing import AlertContent, channels_of, watch_of
-from postcall.alerts.matters import Kind
+from postcall.alerts.matters import TOLD
 from postcall.alerts.models import AlertChannel, AlertDelivery
 from postcall.dashboard.access import Visit, member, owner
 from postcall.dashboard.forms import Form
@@ -50,7 +50,7 @@ def save(visit: Visit) -> HttpResponse:
     told = visit.request.POST.getlist("told")
     content = form.checked(
         AlertContent,
-        {"muted": [kind for kind in Kind.values if kind not in told], "held_over": form["held_over"]},
+        {"muted": [kind.value for kind in TOLD if kind not in told], "held_over": form["held_over"]},
     )
     if content is None:
         return _page(visit, form, told=told)
@@ -115,7 +115,7 @@ def _page(
     watch = watch_of(visit.workspace)
     if "held_over" not in form.typed:
         form.typed["held_over"] = str(watch.held_over)
-    shown = [kind for kind in Kind if kind not in watch.muted] if told is None else told
+    shown = [kind for kind in TOLD if kind not in watch.muted] if told is None else told
     sent = visit.rows(AlertDelivery).select_related("channel").order_by("-pk")[:SHOWN]
     return visit.page(
         "settings/alerts.html",
@@ -124,7 +124,7 @@ def _page(
             "form": form,
             "channels": channels_of(visit.workspace),
             "made": made,
-            "kinds": [(kind, kind in shown) for kind in Kind],
+            "kinds": [(kind, kind in shown) for kind in TOLD],
             "looked_at": watch.looked_at,
             "can_mail": can_mail(),
             "sent": [_sent(each) for each in sent],
