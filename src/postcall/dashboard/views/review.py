@@ -23,6 +23,7 @@ from postcall.followups.models import FollowUp
 from postcall.followups.review import with_expiry
 from postcall.ids import first_id
 from postcall.work import clock
+from postcall.workspaces.audit import Actor
 
 PAGE_SIZE: Final = 20
 MOST_NEW: Final = 99
@@ -119,6 +120,9 @@ def live(visit: Visit) -> HttpResponse:
     watched = [found for each in asked.get("watch", "").split(",")[:PAGE_SIZE] if (found := uuid_or_none(each))]
     decided = list(visit.rows(FollowUp).filter(pk__in=watched).exclude(outcome=FollowUp.Outcome.HELD))
     gone = {row.pk for row in decided}
+    # What the reader has decided they see already.
+    myself = Actor.of_person(visit.person).name
+    decided = [row for row in decided if not (row.review and row.reviewer == myself)]
     news = _news(visit, [each for each in watched if each not in gone], newest)
     if not decided and str(news["count"]) == asked.get("count", "0"):
         return HttpResponse(status=204)
