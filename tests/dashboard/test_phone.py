@@ -66,6 +66,17 @@ def test_it_verifies_a_phone_and_shows_what_the_sandbox_has(
     assert NUMBER not in "".join(entry.object_name for entry in AuditEntry.objects.all())
 
 
+def test_it_never_shows_a_code_that_goes_to_a_phone(
+    browser_client: Client, owner: User, workspace: Workspace
+) -> None:
+    post(browser_client, workspace, "me/phone/code", number=NUMBER)
+    text = OwnText.objects.get()
+    code = text.body[:6]
+    assert browser_client.get(f"/w/{workspace.pk}/test-texts/{text.pk}").status_code == 404
+    for where in ("me/phone", "test-texts", f"test-texts/{text.pk}/live"):
+        assert code not in page(browser_client, workspace, where)
+
+
 def test_it_counts_wrong_codes_down(browser_client: Client, owner: User, workspace: Workspace) -> None:
     expect(an_own_text(workspace, owner, kind="code"), "123456")
     answer = post(browser_client, workspace, "me/phone/verify", code="654321")

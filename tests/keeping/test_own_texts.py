@@ -45,7 +45,7 @@ def fresh(text: OwnText) -> OwnText:
 
 
 def test_it_forgets_a_members_own_number(clinic: Clinic) -> None:
-    person = User.objects.create_user("dana@northgate.example", "a password")
+    person = User.objects.create(email="dana@northgate.example")
     Membership.objects.create(workspace=clinic.workspace, user=person, role="owner")
     OwnPhone.objects.create(person=person, workspace=clinic.workspace, number=ANN, verified_at=clock.now())
     text = an_own_text(clinic, person=person, error_message=f"{ANN} is a landline.", sid="")

@@ -43,7 +43,7 @@ AMBIGUOUS = ("error_500_before", "error_500_after", "cut_before", "cut_after")
 @pytest.fixture
 def dana(clinic: Clinic) -> User:
     """A member whose phone has Ann's number."""
-    person = User.objects.create_user("dana@northgate.example", "a password of hers")
+    person = User.objects.create(email="dana@northgate.example")
     OwnPhone.objects.create(
         person=person, workspace=clinic.workspace, number=ANN, by_sandbox=True, verified_at=timezone.now()
     )
@@ -144,7 +144,7 @@ def test_no_code_goes_where_the_workspace_texts_nobody(clinic: Clinic, dana: Use
 
 def test_codes_to_a_number_are_few_whoever_asks(clinic: Clinic, dana: User) -> None:
     for number in range(3):
-        person = User.objects.create_user(f"{number}@northgate.example", "a password")
+        person = User.objects.create(email=f"{number}@northgate.example")
         send_code(person, clinic.workspace.pk, BEN, uuid4())
         work_lane()
     with pytest.raises(NotPossible, match="this number may get 3 codes an hour"):
@@ -451,7 +451,7 @@ def test_its_words_are_kept_for_a_day(clinic: Clinic, dana: User) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_it_waits_for_a_real_text_that_begins_this_instant(transactional_db: None, clinic: Clinic) -> None:
     """Its claim, in another workspace of the same account, is not committed yet."""
-    person = User.objects.create_user("lee@northgate.example", "a password")
+    person = User.objects.create(email="lee@northgate.example")
     OwnPhone.objects.create(
         person=person, workspace=clinic.workspace, number=ANN, by_sandbox=True, verified_at=timezone.now()
     )

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 from uuid import UUID, uuid4
 
 from django.db.models import Model
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
@@ -117,8 +117,11 @@ def _chosen(visit: Visit, model: type[M], pk: str) -> M | None:
 @require_GET
 @member
 def test_text(visit: Visit, text_id: UUID) -> HttpResponse:
-    """One's own test alone: whom colleagues text is theirs."""
-    told = Told(_mine(visit, text_id))
+    """One's own test alone: whom colleagues text is theirs, and the words of a code are for the phone."""
+    text = _mine(visit, text_id)
+    if text.kind != OwnText.Kind.TEST:
+        raise Http404
+    told = Told(text)
     return visit.page("actions/test_text_one.html", {"told": told}, place="actions")
 
 
