@@ -19,8 +19,8 @@ HELD_OVER = 10
 class AlertWatch(Due):
     """What a workspace wants to be told, and when it was looked at last. Due: every minute, while it has a channel.
 
-    `muted` are kinds (`matters.Kind`) of which nobody is told: a new kind is told. Of held follow-ups one is told from
-    more than `held_over` on.
+    `muted` are kinds (`matters.Kind`) of which nobody is told: a new kind is told. Of held follow-ups one is told
+    from more than `held_over` on.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
