@@ -18,7 +18,7 @@ from postcall.followups.reasons import in_words, mend_of
 from postcall.followups.review import expires_at
 from postcall.messages.errors import ErrorText, explain
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message
-from postcall.messages.prices import Estimate, country_of, estimate
+from postcall.messages.prices import Estimate, Estimates
 from postcall.messages.segments import Segments, count
 from postcall.workspaces.models import Workspace
 from postcall.workspaces.scope import within
@@ -115,6 +115,7 @@ class Card:
     attempts: Sequence[Attempt] = ()
     events: Sequence[DeliveryEvent] = ()
     estimate: Estimate | None = None
+    prices: Estimates | None = None
 
     @property
     def follow_up(self) -> FollowUp:
@@ -248,7 +249,7 @@ class Card:
     @property
     def counted(self) -> Counted:
         """What the text takes that is waiting to be approved."""
-        return counted(self.follow_up.workspace, self.follow_up.recipient, self.text)
+        return counted(self.follow_up.workspace, self.follow_up.recipient, self.text, self.prices)
 
     @property
     def tries(self) -> list[AttemptShown]:
@@ -287,36 +288,32 @@ def stamp_of(follow_up: FollowUp) -> str:
 
 def cards(follow_ups: Sequence[Numbered], workspace: Workspace) -> list[Card]:
     """The cards of a workspace's numbered follow-ups, their attempts, events and prices read at once."""
+    prices = Estimates(workspace)
     messages = [each.message.pk for each in follow_ups if each.message]
     if not messages:
-        return [Card(each) for each in follow_ups]
+        return [Card(each, prices=prices) for each in follow_ups]
     tried = within(workspace, Attempt).filter(message__in=messages).select_related("account")
     attempts = _by_message(tried.order_by("number"))
     events = _by_message(within(workspace, DeliveryEvent).filter(message__in=messages).order_by("at", "id"))
-    prices: dict[str, Estimate | None] = {}
     return [
-        Card(each, attempts.get(message.pk, []), events.get(message.pk, []), _estimate(workspace, message, prices))
+        Card(each, attempts.get(message.pk, []), events.get(message.pk, []), _estimate(message, prices), prices)
         if (message := each.message)
-        else Card(each)
+        else Card(each, prices=prices)
         for each in follow_ups
     ]
 
 
-def _estimate(workspace: Workspace, message: Message, known: dict[str, Estimate | None]) -> Estimate | None:
-    """What a text will cost of which Twilio has not said it yet; `known` are prices of one segment."""
-    country = country_of(message.to)
-    if message.price is not None or message.status in _FREE or country is None:
+def _estimate(message: Message, prices: Estimates) -> Estimate | None:
+    """What a text will cost of which Twilio has not said it yet."""
+    if message.price is not None or message.status in _FREE:
         return None
-    if country not in known:
-        known[country] = estimate(workspace, 1, country)
-    one = known[country]
-    return one and replace(one, amount=one.amount * message.segments)
+    return prices.to(message.to, message.segments)
 
 
-def counted(workspace: Workspace, to: str, text: str) -> Counted:
+def counted(workspace: Workspace, to: str, text: str, prices: Estimates | None = None) -> Counted:
     """What a text to a number takes: its segments, and what they will cost."""
-    segments, country = count(text), country_of(to)
-    return Counted(segments, estimate(workspace, segments.count, country) if country and text else None)
+    segments = count(text)
+    return Counted(segments, (prices or Estimates(workspace)).to(to, segments.count) if text else None)
 
 
 def page_at_twilio(account: Account, sid: str) -> str:

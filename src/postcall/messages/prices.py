@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from statistics import median
 from typing import Final, Literal
@@ -41,6 +41,24 @@ def estimate(workspace: Workspace, segments: int, country: str) -> Estimate | No
         return Estimate(own[0] * segments, own[1], "own")
     listed = LIST_PRICES.get(country)
     return None if listed is None else Estimate(listed * segments, LIST_CURRENCY, "list")
+
+
+class Estimates:
+    """`estimate` for many texts of one workspace: each country is asked for once, as of then."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._one: dict[str, Estimate | None] = {}
+
+    def to(self, number: str, segments: int) -> Estimate | None:
+        """What a text of so many segments to a number (E.164) costs; None: not known."""
+        country = country_of(number)
+        if country is None:
+            return None
+        if country not in self._one:
+            self._one[country] = estimate(self._workspace, 1, country)
+        one = self._one[country]
+        return one and replace(one, amount=one.amount * segments)
 
 
 def country_of(number: str) -> str | None:

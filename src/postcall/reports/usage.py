@@ -15,7 +15,7 @@ from django.db import connection
 from postcall.actions.models import Action
 from postcall.agents.models import Agent
 from postcall.ids import first_id
-from postcall.messages.prices import Estimate, country_of, estimate
+from postcall.messages.prices import Estimates
 from postcall.reports import judging
 from postcall.reports.tables import Cell
 from postcall.workspaces.models import Workspace
@@ -131,7 +131,7 @@ def usage(workspace: Workspace, since: datetime, until: datetime, group_by: Grou
     """
     found: dict[str, Line] = defaultdict(lambda: Line("", ""))
     total = Line("", "Total")
-    prices = _Estimates(workspace)
+    prices = Estimates(workspace)
     for row in _rows(_MESSAGES, "message", "m.created_at", group_by, workspace, since, until):
         for line in (found[row[0] or ""], total):
             _add_messages(line, row, prices)
@@ -165,23 +165,7 @@ def _rows(
         return list(cursor.fetchall())
 
 
-class _Estimates:
-    """What a segment to a country costs, asked once a country."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._known: dict[str, Estimate | None] = {}
-
-    def of(self, number: str) -> Estimate | None:
-        country = country_of(number)
-        if country is None:
-            return None
-        if country not in self._known:
-            self._known[country] = estimate(self._workspace, 1, country)
-        return self._known[country]
-
-
-def _add_messages(line: Line, row: tuple[Any, ...], prices: _Estimates) -> None:
+def _add_messages(line: Line, row: tuple[Any, ...], prices: Estimates) -> None:
     _, currency, expected, number, count, segments, delivered, failed, paid, priced = row
     line.messages += count
     line.segments += segments
@@ -191,11 +175,11 @@ def _add_messages(line: Line, row: tuple[Any, ...], prices: _Estimates) -> None:
         line.prices.setdefault(currency, Price()).final += paid
     if expected is None:
         return
-    found = prices.of(number)
+    found = prices.to(number, segments)
     if found is None:
         line.unpriced += count
     else:
-        line.prices.setdefault(found.currency, Price()).estimated += found.amount * segments
+        line.prices.setdefault(found.currency, Price()).estimated += found.amount
 
 
 def _add_follow_ups(line: Line, row: tuple[Any, ...]) -> None:
