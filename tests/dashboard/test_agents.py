@@ -93,13 +93,31 @@ def test_it_changes_an_agent_and_its_ids(browser_client: Client, workspace: Work
     agent = an_agent(workspace, from_number="+14155550100")
     page = text_of(browser_client, at(workspace, f"/{agent.pk}/setup"))
     assert 'value="asst-Front desk"' in page
-    browser_client.post(at(workspace, f"/{agent.pk}/change"), DESK)
+    browser_client.post(at(workspace, f"/{agent.pk}/change"), {**DESK, "seen": agent.updated_at.isoformat()})
     agent.refresh_from_db()
     assert (agent.name, agent.from_number) == ("Night desk", "")
     assert [each.external_id for each in agent.external_ids.all()] == ["asst-night"]
     changes = AuditEntry.objects.get().changes
     assert changes["name"] == ["Front desk", "Night desk"]
     assert "external_ids" in changes
+
+
+def test_it_overwrites_nobody_unseen(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    read = {**DESK, "seen": agent.updated_at.isoformat()}
+    browser_client.post(at(workspace, f"/{agent.pk}/change"), {**read, "name": "As the other wrote it"})
+    answer = browser_client.post(at(workspace, f"/{agent.pk}/change"), {**read, "name": "As I wrote it"})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "saved this meanwhile" in page
+    assert "<dd>As the other wrote it</dd>" in page
+    assert 'value="As I wrote it"' in page
+    agent.refresh_from_db()
+    assert agent.name == "As the other wrote it"
+    again = {**read, "seen": agent.updated_at.isoformat(), "name": "As I wrote it"}
+    browser_client.post(at(workspace, f"/{agent.pk}/change"), again)
+    agent.refresh_from_db()
+    assert agent.name == "As I wrote it"
 
 
 def test_it_deletes_an_agent_and_keeps_its_log(browser_client: Client, workspace: Workspace) -> None:

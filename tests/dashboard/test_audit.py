@@ -65,7 +65,12 @@ FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
     "action-create": lambda _: WORDS,
     "action-agents": lambda ours: {"agent": str(an_agent(ours.workspace, "Night desk").pk), "mode": "off"},
     "agent-create": lambda _: {"name": "Night desk", "timezone": "UTC", "locale": "en-US"},
-    "agent-change": lambda _: {"name": "Night desk", "timezone": "UTC", "locale": "en-US"},
+    "agent-change": lambda ours: {
+        "seen": ours.held.attachment.agent.updated_at.isoformat(),
+        "name": "Night desk",
+        "timezone": "UTC",
+        "locale": "en-US",
+    },
     "attach": lambda ours: {"action": str(an_action(an_agent(ours.workspace, "Night desk")).action_id)},
     "attachment-change": lambda ours: {"seen": ours.held.attachment.updated_at.isoformat(), "mode": "off"},
     "adopt-agent": lambda _: {"source": "vapi", "ref": "asst-unknown", "name": "Night desk"},

@@ -3,12 +3,14 @@
 CannotEdit
 ├── Invalid      what is asked for makes no sense as it stands; `field` is where
 └── Conflict     it would make sense, were it not for something else that exists
-    └── ExternalIdTaken
+    ├── ExternalIdTaken
+    └── AgentChanged
 """
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated, Literal, Self, cast
 from zoneinfo import available_timezones
 
@@ -53,6 +55,14 @@ class ExternalIdTaken(Conflict):
             field,
         )
         self.agent = taken.agent
+
+
+class AgentChanged(Conflict):
+    """Somebody else saved the agent since it was read. `agent` is as it stands now."""
+
+    def __init__(self, agent: Agent) -> None:
+        super().__init__("somebody else saved this agent meanwhile: look at both before you save yours")
+        self.agent = agent
 
 
 def _filled(text: str) -> str:
@@ -148,8 +158,14 @@ def create_agent(workspace: Workspace, content: AgentContent) -> Agent:
 
 
 @transaction.atomic
-def update_agent(agent: Agent, content: AgentContent) -> Agent:
-    """Makes the agent what `content` says, its external ids included. Raises ExternalIdTaken."""
+def update_agent(agent: Agent, content: AgentContent, *, seen: datetime | None = None) -> Agent:
+    """Makes the agent, which the caller has locked, what `content` says, its external ids included. `seen` is the
+    `updated_at` of what the editor read.
+
+    Raises ExternalIdTaken, or AgentChanged when it is not as it was `seen`.
+    """
+    if seen is not None and agent.updated_at != seen:
+        raise AgentChanged(agent)
     for name, value in _columns(content).items():
         setattr(agent, name, value)
     agent.save()
@@ -177,6 +193,8 @@ def add_external_id(agent: Agent, source_kind: str, external_id: str) -> None:
     added = ExternalIdContent.model_validate({"source": source_kind, "id": external_id})
     content.external_ids.append(added)
     _set_external_ids(agent, content)
+    # Who has an older version before them would take the id away again.
+    agent.save(update_fields=["updated_at"])
 
 
 def content_of(agent: Agent) -> AgentContent:

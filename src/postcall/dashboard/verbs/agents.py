@@ -29,10 +29,11 @@ def create(visit: Visit, content: AgentContent) -> Agent:
 
 
 @transaction.atomic
-def change(visit: Visit, agent: Agent, content: AgentContent) -> None:
+def change(visit: Visit, agent: Agent, content: AgentContent, seen: datetime) -> None:
+    """Raises AgentChanged when it is not as it was `seen`."""
     agent = _locked(visit, agent)
     before = _told(content_of(agent))
-    update_agent(agent, content)
+    update_agent(agent, content, seen=seen)
     # What is held for the sake of its sender leaves by the new one.
     resume(visit.workspace.pk)
     visit.record("update", _about(agent), difference(before, _told(content_of(agent))))
@@ -52,7 +53,7 @@ def adopt(
 ) -> tuple[Agent, int]:
     """Has an agent, or a new one, be whom a platform calls `ref`; returns it and how many calls it was given."""
     is_new = isinstance(agent, AgentContent)
-    agent = create_agent(visit.workspace, agent) if isinstance(agent, AgentContent) else agent
+    agent = create_agent(visit.workspace, agent) if isinstance(agent, AgentContent) else _locked(visit, agent)
     before = {} if is_new else _told(content_of(agent))
     calls = take_over(agent, source_kind, ref, follow_up=follow_up)
     changes = difference(before, _told(content_of(agent)))

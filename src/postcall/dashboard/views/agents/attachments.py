@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +11,6 @@ from django.contrib import messages as flashes
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_POST
 
 from postcall.actions.attaching import AlreadyAttached, AttachmentChanged, NotAllBound
@@ -29,7 +27,7 @@ from postcall.dashboard.views.agents import mapping
 from postcall.dashboard.views.agents.rows import form_parts
 from postcall.dashboard.views.agents.senders import sender_in_force
 from postcall.dashboard.views.agents.tabs import agent_page, living_agent
-from postcall.workspaces.models import AuditEntry
+from postcall.dashboard.views.agents.versions import last_to_change, version_seen
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ def change(visit: Visit, agent_id: UUID, attachment_id: UUID) -> HttpResponse:
     if content is None:
         return _page(visit, agent, Refused(attachment, form))
     try:
-        saved = verbs.change_attachment(visit, attachment, content, _moment(form["seen"]))
+        saved = verbs.change_attachment(visit, attachment, content, version_seen(form))
     except AttachmentChanged as error:
         return _page(visit, agent, _overtaken(visit, attachment, form, error))
     except NotAllBound as error:
@@ -186,20 +184,10 @@ def _ever_attached(visit: Visit, agent: Agent) -> QuerySet[Attachment]:
     return visit.rows(Attachment).filter(agent=agent).select_related("action__revision", "agent")
 
 
-def _moment(written: str) -> datetime:
-    """The version that was read; the oldest of all where the form does not tell."""
-    try:
-        found = parse_datetime(written)
-    except ValueError:
-        found = None
-    return found if found and found.tzinfo else datetime.fromisoformat("0001-01-02T00:00:00+00:00")
-
-
 def _overtaken(visit: Visit, attachment: Attachment, form: Form, error: AttachmentChanged) -> Refused:
     """Saving once more, after having looked, is on purpose."""
     present = error.attachment
-    entry = visit.rows(AuditEntry).filter(object_id=str(present.pk)).order_by("-pk").first()
-    who = entry.actor_name if entry else "Somebody"
+    who = last_to_change(visit, present.pk)
     if present.deleted_at:
         form.refuse("", f"{who} detached this action meanwhile. What you typed is kept here; add the action again")
     else:

@@ -15,12 +15,13 @@ from django.shortcuts import redirect
 from django.utils.text import capfirst
 from django.views.decorators.http import require_GET, require_POST
 
-from postcall.agents.editing import AgentContent, CannotEdit, SourceName, content_of
+from postcall.agents.editing import AgentChanged, AgentContent, CannotEdit, SourceName, content_of
 from postcall.agents.models import Agent
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.forms import Form
 from postcall.dashboard.verbs import agents as verbs
 from postcall.dashboard.views.agents.tabs import agent_page, living_agent
+from postcall.dashboard.views.agents.versions import last_to_change, version_seen
 from postcall.dashboard.words import platform
 from postcall.workspaces.models import Workspace
 
@@ -61,7 +62,9 @@ def create(visit: Visit) -> HttpResponse:
 @member
 def setup(visit: Visit, agent_id: UUID) -> HttpResponse:
     agent = living_agent(visit, agent_id)
-    return _setup_page(visit, agent, _as_typed(content_of(agent)))
+    form = _as_typed(content_of(agent))
+    form.typed["seen"] = agent.updated_at.isoformat()
+    return _setup_page(visit, agent, form)
 
 
 @require_POST
@@ -73,12 +76,22 @@ def change(visit: Visit, agent_id: UUID) -> HttpResponse:
     if content is None:
         return _setup_page(visit, agent, form)
     try:
-        verbs.change(visit, agent, content)
+        verbs.change(visit, agent, content, version_seen(form))
+    except AgentChanged as error:
+        return _overtaken(visit, error.agent, form)
     except CannotEdit as error:
         form.refuse_for(error, _fields(form))
         return _setup_page(visit, agent, form)
     flashes.success(visit.request, "Saved. Calls from now on are followed up so.")
     return redirect(visit.to("agent-setup", agent.pk))
+
+
+def _overtaken(visit: Visit, agent: Agent, form: Form) -> HttpResponse:
+    """Saving once more, after having looked, is on purpose."""
+    who = last_to_change(visit, agent.pk)
+    form.refuse("", f"{who} saved this meanwhile. Yours is kept below: saving again puts it in place of theirs")
+    form.typed["seen"] = agent.updated_at.isoformat()
+    return agent_page(visit, agent, "setup", {**_choices(form), "overtaken_by": who}, status=422)
 
 
 @require_POST
