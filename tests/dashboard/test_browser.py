@@ -27,6 +27,7 @@ from .factories import (
     an_agent,
 )
 
+SETTINGS = ("settings/twilio", "settings/platforms", "settings/rules", "settings/keys", "settings/audit")
 pytestmark = pytest.mark.django_db(transaction=True)
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 SMALLEST = {"width": 360, "height": 740}
@@ -54,9 +55,12 @@ def places(workspace: Workspace) -> list[str]:
         "messages",
         "actions",
         f"actions/{action.pk}",
+        "test-texts",
         "agents",
+        "settings/opt-outs",
+        "me/phone",
     ]
-    return [f"/w/{workspace.pk}/{each}" for each in [*inside, f"agents/{agent.pk}", "settings"]]
+    return [f"/w/{workspace.pk}/{each}" for each in [*inside, f"agents/{agent.pk}", *SETTINGS]]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
