@@ -80,6 +80,14 @@ def test_it_narrows_by_reason_and_action(browser_client: Client, held: FollowUp)
     assert "Nothing held fits" in nothing
 
 
+def test_it_lets_one_read_what_was_said_without_leaving(browser_client: Client, held: FollowUp) -> None:
+    address = f"/w/{held.workspace_id}/calls/{held.call_id}/said"
+    assert f'hx-get="{address}"' in browser_client.get(f"/w/{held.workspace_id}/review").content.decode()
+    said = browser_client.get(address).content.decode()
+    assert '<mark class="evidence f1">Nine forty works,' in said
+    assert 'id="turn-' not in said  # several calls stand on one page
+
+
 def news_address(client: Client, workspace: Workspace) -> str:
     found = re.search(r'hx-get="([^"]+)"', client.get(f"/w/{workspace.pk}/review").content.decode())
     assert found

@@ -40,6 +40,7 @@ _workspace: list[URLPattern | URLResolver] = [
     path("calls/live", calls.live, name="calls-live"),
     path("calls/<uuid:call_id>", calls.call, name="call"),
     path("calls/<uuid:call_id>/live", calls.call_live, name="call-live"),
+    path("calls/<uuid:call_id>/said", calls.said, name="call-said"),
     path("calls/<uuid:call_id>/raw", calls.raw, name="call-raw"),
     path("calls/<uuid:call_id>/judge-again", calls.judge_again, name="judge-again"),
     path("follow-ups/<uuid:follow_up_id>", follow_ups.card, name="follow-up-card"),

@@ -169,6 +169,15 @@ def call_live(visit: Visit, call_id: UUID) -> HttpResponse:
 
 @require_GET
 @member
+def said(visit: Visit, call_id: UUID) -> HttpResponse:
+    """The transcript with its quotes marked, for a reviewer who need not leave their page."""
+    found = visit.one(visit.rows(Call).select_related("agent"), call_id)
+    follow_ups = visit.rows(FollowUp).filter(call=found).select_related("action", "message")
+    return visit.part("calls/said.html", {"call": found, "turns": transcript.shown(found, numbered(follow_ups))})
+
+
+@require_GET
+@member
 def raw(visit: Visit, call_id: UUID) -> HttpResponse:
     """What the platform sent, delivery by delivery: a piece for htmx, else plain text."""
     found = visit.one(visit.rows(Call).defer("transcript", "variables"), call_id)

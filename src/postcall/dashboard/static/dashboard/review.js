@@ -20,6 +20,7 @@
   function press(item, key) {
     const control = item.querySelector(`[data-key="${CSS.escape(key)}"]`);
     if (!control || control.disabled) return;
+    if (control.matches("details")) return void (control.open = !control.open);
     if (!control.matches("textarea")) return control.click();
     control.focus();
     control.setSelectionRange(control.value.length, control.value.length);
