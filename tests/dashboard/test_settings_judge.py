@@ -33,7 +33,7 @@ def test_it_says_which_judge_is_in_force_and_asks_it(browser_client: Client, wor
     )
     page = browser_client.post(f"/w/{workspace.pk}/settings/judge/ask").content.decode()
     assert "It answered in" in page
-    assert "When the caller books an appointment" in page
+    assert "After scheduling an appointment" in page
 
 
 def test_it_says_why_a_judge_does_not_answer_and_no_secret(

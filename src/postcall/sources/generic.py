@@ -38,7 +38,7 @@ class SigningSecret(Strict):
         except (binascii.Error, ValueError):
             key = b""
         if not value.isascii() or len(key) < 24:
-            raise ValueError("whsec_ and the base64 of at least 24 bytes is needed")
+            raise ValueError("it has to be whsec_ and the base64 of at least 24 bytes")
         return value
 
 

@@ -16,14 +16,14 @@ from postcall.judge.choose import judge_from_config
 from postcall.judge.verdicts import Case, Condition, Evidence, JudgeFailed, Turn, Verdict
 
 OFFLINE: Final = "offline"
-CONDITION: Final = "When the caller books an appointment"
+CONDITION: Final = "After scheduling an appointment"
 _TURNS: Final = (
-    Turn("agent", "Thanks for calling. How can I help?"),
-    Turn("customer", "I'd like to book an appointment for a check-up, please."),
-    Turn("agent", "I can offer Tuesday at ten. Does that work for you?"),
-    Turn("customer", "Yes, Tuesday at ten works."),
-    Turn("agent", "Great, your appointment is booked for Tuesday at ten."),
-    Turn("customer", "Thank you, goodbye."),
+    Turn("agent", "Thank you for calling. How can I help?"),
+    Turn("customer", "Hi, I need to make an appointment for a check-up. My name is Alex Reed."),
+    Turn("agent", "I can offer Tuesday at ten o'clock. Shall I book that for you?"),
+    Turn("customer", "Yes please, book it."),
+    Turn("agent", "All right, I have booked your appointment for Tuesday at ten o'clock."),
+    Turn("customer", "Perfect, see you then."),
 )
 
 
