@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from postcall.work import clock
-from postcall.workspaces import passwords
 from postcall.workspaces.models import Membership, User, Workspace
 from postcall.workspaces.passwords import link_parts, may_make_link, person_of, use_link
 
@@ -40,9 +39,9 @@ def test_it_works_once(kim: User) -> None:
 def test_it_is_over_after_a_day(kim: User, monkeypatch: pytest.MonkeyPatch) -> None:
     link = link_parts(kim)
     now = clock.now()
-    monkeypatch.setattr(passwords.clock, "now", lambda: now + timedelta(hours=23, minutes=59))
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=23, minutes=59))
     assert person_of(*link) == kim
-    monkeypatch.setattr(passwords.clock, "now", lambda: now + timedelta(hours=24, seconds=2))
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=24, seconds=2))
     assert person_of(*link) is None
 
 
