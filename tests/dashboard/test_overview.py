@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import pytest
 from django.test import Client
 from django.utils import timezone
+from playwright.sync_api import Page, expect
 
 from postcall.calls.models import Call
 from postcall.dashboard.chart import BASE, TOP, chart
@@ -213,5 +214,19 @@ def test_it_asks_no_more_the_more_there_is(
             a_message(a_follow_up(call, attachment), Message.Status.FAILED, error_code=code)
         a_held_follow_up(a_call(agent), attachment)
     assert FollowUp.objects.count() == 48
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(50):
         shown(browser_client, workspace)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_shows_a_call_within_seconds_and_keeps_what_one_has_opened(page: Page, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    booking = an_action(agent)
+    a_text(agent, booking)
+    page.goto(f"/w/{workspace.pk}/")
+    page.get_by_text("The figures").click()
+    expect(page.locator("#overview-stats")).to_contain_text("Calls1")
+    a_held_follow_up(a_call(agent, received_at=clock.now()), booking)
+    expect(page.locator("#overview-stats")).to_contain_text("Calls2", timeout=10_000)
+    expect(page.get_by_role("heading", name="1 follow-up waits for you")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="Today so far")).to_be_visible()

@@ -52,12 +52,13 @@ _FAILED: Final = (Message.Status.FAILED.value, Message.Status.UNDELIVERED.value)
 
 def matters(workspace: Workspace, now: datetime, *, held_over: int = 0) -> list[Matter]:
     """The gravest first. Held follow-ups are weighty from more than `held_over` on."""
+    paused = pauses(workspace.pk)
     found = [
-        *_sending(workspace),
+        *_sending(workspace, paused),
         *_work(),
         *_sources(workspace, now),
         *_judge(workspace, now),
-        *_failures(workspace, now),
+        *_failures(workspace, now, {pause.sender for pause in paused}),
         *_held(workspace, now, held_over),
         *_unconfirmed(workspace, now),
         *_unassigned(workspace, now),
@@ -72,7 +73,7 @@ _TONES: Final[dict[Tone, int]] = {"bad": 0, "wait": 1, "idle": 2}
 # How texts leave.
 
 
-def _sending(workspace: Workspace) -> Iterator[Matter]:
+def _sending(workspace: Workspace, paused: list[Pause]) -> Iterator[Matter]:
     if not within(workspace, SendingAccount).exists():
         yield Matter(
             Kind.ACCOUNT,
@@ -91,7 +92,6 @@ def _sending(workspace: Workspace) -> Iterator[Matter]:
             "Once no other copy of it sends, let it go on: postcall restore --resume.",
             Target(""),
         )
-    paused = pauses(workspace.pk)
     for pause in paused:
         yield _paused(pause)
     if not any(pause.sender == "" for pause in paused):
@@ -272,8 +272,7 @@ class _Failed:
         return sum(self.senders.values())
 
 
-def _failures(workspace: Workspace, now: datetime) -> Iterator[Matter]:
-    paused = {pause.sender for pause in pauses(workspace.pk)}
+def _failures(workspace: Workspace, now: datetime, paused: set[str]) -> Iterator[Matter]:
     failed = _failed(workspace, now)
     for each in failed:
         if each.code in _NOT_REGISTERED:
