@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, TypeVar
 from uuid import UUID
 
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from pydantic import AfterValidator, Field
 
 from postcall.agents.models import ExternalId
 from postcall.calls.finding import with_number, with_words
 from postcall.calls.models import Call
-from postcall.followups.models import FollowUp
+from postcall.followups.finding import with_follow_up
 from postcall.shapes import Text
 from postcall.workspaces.models import Workspace
 from postcall.workspaces.scope import within
@@ -67,9 +67,7 @@ def followed_up(
     """Calls with one follow-up to which all of this applies."""
     wanted = {"outcome": outcome, "reason": reason, "message__status": message_status}
     given = {name: value for name, value in wanted.items() if value is not None}
-    return (
-        calls.filter(Exists(within(workspace, FollowUp).filter(call=OuterRef("pk"), **given))) if given else calls
-    )
+    return with_follow_up(calls, workspace, Q(**given)) if given else calls
 
 
 def saying(calls: QuerySet[Call], workspace: Workspace, words: str | None) -> QuerySet[Call]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -15,7 +15,7 @@ from postcall.calls import finding
 from postcall.calls.models import Call
 from postcall.dashboard.paging import uuid_or_none
 from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS
-from postcall.followups.models import FollowUp
+from postcall.followups.finding import with_follow_up
 from postcall.ids import first_id
 from postcall.shapes import storable
 from postcall.workspaces.models import Workspace
@@ -46,7 +46,7 @@ def find_calls(workspace: Workspace, asked: QueryDict) -> QuerySet[Call]:
     if asked.get("outcome") == UNASSIGNED:
         calls = unassigned(calls)
     elif condition := _about_follow_ups(asked):
-        calls = calls.filter(Exists(within(workspace, FollowUp).filter(condition, call=OuterRef("pk"))))
+        calls = with_follow_up(calls, workspace, condition)
     return _with_words(calls, workspace, storable(asked.get("q", "")).strip()[:200])
 
 

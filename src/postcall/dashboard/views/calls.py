@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages as flashes
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
@@ -55,7 +55,7 @@ def log(visit: Visit) -> HttpResponse:
             "asking": searching.is_asking(request.GET),
             "live": None if page.first else _live(visit, newest, page.rows, ""),
             "asked": request.GET,
-            "agents": visit.rows(Agent).filter(calls__isnull=False).distinct().order_by("name"),
+            "agents": visit.rows(Agent).filter(Exists(Call.objects.filter(agent=OuterRef("pk")))).order_by("name"),
             "sources": _sources(visit),
             "unassigned": len(searching.unassigned(visit.rows(Call).all()).values_list("pk")[: MOST_NEW + 1]),
             "most": MOST_NEW,
