@@ -23,14 +23,27 @@ _IS: Final = {
     "greater": "is greater than",
     "less": "is less than",
 }
-_FROM: Final = {
-    "fixed": "Fixed",
+FROM: Final = {
     "collected": "Collected during the call",
-    "extracted": "Extracted after it",
+    "extracted": "Extracted after the call",
+    "pre_call": "Given before the call",
+    "action_result": "A tool’s answer",
     "system": "About the call",
-    "pre_call": "Known before the call",
-    "action_result": "Answered by a tool",
-    "ask": "Read in the transcript",
+    "ask": "Read from the transcript",
+    "fixed": "Fixed value",
+}
+FACTS: Final = {
+    "customer_number": "The customer’s number",
+    "agent_number": "The agent’s number",
+    "from_number": "The number that called",
+    "to_number": "The number that was called",
+    "direction": "Inbound or outbound",
+    "started_at": "When the call began",
+    "ended_at": "When the call ended",
+    "duration_s": "Its length in seconds",
+    "call_id": "The platform’s id of the call",
+    "agent_name": "The agent’s name",
+    "business_name": "The agent’s business name",
 }
 
 
@@ -73,15 +86,17 @@ def in_words(name: str, binding: Mapping[str, Any] | None) -> Bound:
         return Bound(name, "", "", "")
     kind = binding.get("from", "")
     if kind == "fixed":
-        return Bound(name, _FROM[kind], str(binding.get("value", "")), "")
+        return Bound(name, FROM[kind], str(binding.get("value", "")), "")
     fallback = binding.get("fallback")
-    return Bound(name, _FROM.get(kind, kind), _told_by(binding), f"“{fallback}”" if fallback else "Send nothing")
+    return Bound(name, FROM.get(kind, kind), _told_by(binding), f"“{fallback}”" if fallback else "Send nothing")
 
 
 def _told_by(binding: Mapping[str, Any]) -> str:
     if binding.get("from") == "ask":
         return str(binding.get("description", ""))
     path = str(binding.get("name", ""))
+    if binding.get("from") == "system":
+        path = FACTS.get(path, path)
     tool = binding.get("action")
     found = f"{tool}: {path}" if tool else path
     return f"{found}, as {binding['format']}" if binding.get("format") else found

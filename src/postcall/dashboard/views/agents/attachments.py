@@ -27,7 +27,7 @@ from postcall.dashboard.views.agents import mapping
 from postcall.dashboard.views.agents.rows import form_parts
 from postcall.dashboard.views.agents.senders import sender_in_force
 from postcall.dashboard.views.agents.tabs import agent_page, living_agent
-from postcall.dashboard.views.agents.versions import last_to_change, version_seen
+from postcall.dashboard.views.agents.versions import last_to_change, refuse_overtaken, version_seen
 
 
 @dataclass(frozen=True)
@@ -185,13 +185,16 @@ def _ever_attached(visit: Visit, agent: Agent) -> QuerySet[Attachment]:
 
 
 def _overtaken(visit: Visit, attachment: Attachment, form: Form, error: AttachmentChanged) -> Refused:
-    """Saving once more, after having looked, is on purpose."""
     present = error.attachment
     who = last_to_change(visit, present.pk)
     if present.deleted_at:
-        form.refuse("", f"{who} detached this action meanwhile. What you typed is kept here; add the action again")
+        form.refuse(
+            "", f"Somebody else ({who}) detached this action meanwhile. Yours is kept below; add the action again"
+        )
     else:
-        form.refuse("", f"{who} saved this meanwhile. Yours is kept below: saving again puts it in place of theirs")
+        form.refuse(
+            "", f"Somebody else ({who}) saved this meanwhile. Yours is kept below: saving again replaces theirs"
+        )
         form.typed["seen"] = present.updated_at.isoformat()
     return Refused(attachment, form, mapped(present, _inputs(attachment)), who)
 

@@ -8,32 +8,11 @@ from typing import Any, Final
 
 from postcall.actions.attaching import MAX_RULES, AttachmentContent
 from postcall.actions.models import Attachment
+from postcall.dashboard.attached import FACTS, FROM
 from postcall.dashboard.forms import Form
 
-KINDS: Final = {
-    "": "Choose",
-    "collected": "Collected during the call",
-    "extracted": "Extracted after the call",
-    "pre_call": "Given before the call",
-    "action_result": "A tool’s answer",
-    "system": "About the call",
-    "ask": "Read from the transcript",
-    "fixed": "Fixed value",
-}
-FACTS: Final = {
-    "": "Choose",
-    "customer_number": "The customer’s number",
-    "agent_number": "The agent’s number",
-    "from_number": "The number that called",
-    "to_number": "The number that was called",
-    "direction": "Inbound or outbound",
-    "started_at": "When the call began",
-    "ended_at": "When the call ended",
-    "duration_s": "Its length in seconds",
-    "call_id": "The platform’s id of the call",
-    "agent_name": "The agent’s name",
-    "business_name": "The agent’s business name",
-}
+KINDS: Final = {"": "Choose", **FROM}
+CHOICE_OF_FACTS: Final = {"": "Choose", **FACTS}
 FORMATS: Final = {
     "": "As it is",
     "date": "A day",

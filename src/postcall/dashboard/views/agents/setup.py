@@ -21,7 +21,7 @@ from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.forms import Form
 from postcall.dashboard.verbs import agents as verbs
 from postcall.dashboard.views.agents.tabs import agent_page, living_agent
-from postcall.dashboard.views.agents.versions import last_to_change, version_seen
+from postcall.dashboard.views.agents.versions import last_to_change, refuse_overtaken, version_seen
 from postcall.dashboard.words import platform
 from postcall.workspaces.models import Workspace
 
@@ -87,9 +87,10 @@ def change(visit: Visit, agent_id: UUID) -> HttpResponse:
 
 
 def _overtaken(visit: Visit, agent: Agent, form: Form) -> HttpResponse:
-    """Saving once more, after having looked, is on purpose."""
     who = last_to_change(visit, agent.pk)
-    form.refuse("", f"{who} saved this meanwhile. Yours is kept below: saving again puts it in place of theirs")
+    form.refuse(
+        "", f"Somebody else ({who}) saved this meanwhile. Yours is kept below: saving again replaces theirs"
+    )
     form.typed["seen"] = agent.updated_at.isoformat()
     return agent_page(visit, agent, "setup", {**_choices(form), "overtaken_by": who}, status=422)
 

@@ -24,6 +24,13 @@ def version_seen(form: Form) -> datetime:
     return found if found and found.tzinfo else _NONE
 
 
+def refuse_overtaken(form: Form, who: str, present: datetime) -> None:
+    """Says who was faster. Saving once more, after having looked, is on purpose: the form then names the `present`
+    version."""
+    form.refuse("", f"Somebody else ({who}) saved this meanwhile. Yours is kept: saving again replaces theirs")
+    form.typed["seen"] = present.isoformat()
+
+
 def last_to_change(visit: Visit, pk: UUID) -> str:
     """The name of whoever changed a thing of the workspace last."""
     entry = visit.rows(AuditEntry).filter(object_id=str(pk)).order_by("-pk").first()
