@@ -13,7 +13,7 @@ from django.db.models import Count, F, Max, Q, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from postcall.actions.models import Action, Attachment
+from postcall.actions.models import Attachment
 from postcall.calls.models import Call
 from postcall.followups.models import FollowUp
 from postcall.ids import first_id
@@ -188,7 +188,3 @@ def _costs_by_action(workspace: Workspace, now: datetime) -> dict[UUID, dict[str
     for action_id, unit, total in rows:
         costs[action_id][unit or "USD"] = costs[action_id].get(unit or "USD", Decimal()) + abs(total)
     return costs
-
-
-def has_actions(workspace: Workspace) -> bool:
-    return within(workspace, Action).filter(deleted_at=None).exists()

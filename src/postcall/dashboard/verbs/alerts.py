@@ -44,8 +44,7 @@ def remove(visit: Visit, channel: AlertChannel) -> None:
 
 
 def test(visit: Visit, channel: AlertChannel) -> AlertDelivery:
-    """Sends a test alert at once. The entry is written first: sending takes its time, for which no transaction waits.
-    """
+    """Sends a test alert at once. The entry is written first: no transaction waits while it is sent."""
     with transaction.atomic():
         visit.record("test", _thing(channel))
     return try_out(channel)
