@@ -188,14 +188,9 @@ def _overtaken(visit: Visit, attachment: Attachment, form: Form, error: Attachme
     present = error.attachment
     who = last_to_change(visit, present.pk)
     if present.deleted_at:
-        form.refuse(
-            "", f"Somebody else ({who}) detached this action meanwhile. Yours is kept below; add the action again"
-        )
+        form.refuse("", f"Somebody else ({who}) detached this action meanwhile. Yours is kept: add it again")
     else:
-        form.refuse(
-            "", f"Somebody else ({who}) saved this meanwhile. Yours is kept below: saving again replaces theirs"
-        )
-        form.typed["seen"] = present.updated_at.isoformat()
+        refuse_overtaken(form, who, present.updated_at)
     return Refused(attachment, form, mapped(present, _inputs(attachment)), who)
 
 

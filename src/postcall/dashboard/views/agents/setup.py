@@ -88,10 +88,7 @@ def change(visit: Visit, agent_id: UUID) -> HttpResponse:
 
 def _overtaken(visit: Visit, agent: Agent, form: Form) -> HttpResponse:
     who = last_to_change(visit, agent.pk)
-    form.refuse(
-        "", f"Somebody else ({who}) saved this meanwhile. Yours is kept below: saving again replaces theirs"
-    )
-    form.typed["seen"] = agent.updated_at.isoformat()
+    refuse_overtaken(form, who, agent.updated_at)
     return agent_page(visit, agent, "setup", {**_choices(form), "overtaken_by": who}, status=422)
 
 
