@@ -76,8 +76,8 @@ def renew_secret(source: Source) -> dict[str, Any]:
 
 def stop_previous(source: Source) -> None:
     """Accepts the present secret alone."""
-    present = {name: value for name, value in auth_of(source).items() if name != "previous"}
-    content = SourceContent(kind=source.kind, name=source.name, auth=present | {"previous": None})
+    alone = auth_of(source) | {"previous": None}
+    content = SourceContent(kind=source.kind, name=source.name, auth=alone)
     stored_at = source.auth_stored_at
     update_source(source, content)
     source.auth_stored_at = stored_at
