@@ -125,7 +125,15 @@ def test_it_stores_no_address_but_the_environments() -> None:
 
 def test_its_environment_names_every_address() -> None:
     named = {name for name in Config.model_fields if is_like_an_address(name)}
-    assert named == {"database_url", "host", "public_url", "twilio_api_url", "sandbox_url", "allowed_hosts"}
+    assert named == {
+        "database_url",
+        "host",
+        "public_url",
+        "twilio_api_url",
+        "sandbox_url",
+        "smtp_url",
+        "allowed_hosts",
+    }
 
 
 def test_it_opens_connections_in_few_places() -> None:
