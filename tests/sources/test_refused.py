@@ -10,7 +10,6 @@ import pytest
 from django.test import Client
 
 from postcall.keeping import export
-from postcall.sources import refused
 from postcall.sources.models import RefusedDelivery, Source
 from postcall.sources.refused import KEPT_A_SOURCE, KEPT_FOR, forget_refused, refuse, refused_in, refused_lately
 from postcall.work import clock
@@ -34,7 +33,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     start = clock.now().replace(second=0, microsecond=0)
 
     def set_to(**after: float) -> None:
-        monkeypatch.setattr(refused.clock, "now", lambda: start + timedelta(**after))
+        monkeypatch.setattr(clock, "now", lambda: start + timedelta(**after))
 
     return set_to
 
@@ -103,7 +102,7 @@ def test_it_forgets_what_is_old_in_its_hourly_chores(source: Source) -> None:
 def test_it_finds_a_workspaces_refusals_of_a_stretch_of_time(source: Source, at: Callable[..., None]) -> None:
     at(minutes=10)
     refuse(source, "no signature")
-    now = refused.clock.now()
+    now = clock.now()
     near = timedelta(seconds=1)
     assert [row.source for row in refused_in(source.workspace_id, now - near, now + near, 5)] == [source]
     assert refused_in(source.workspace_id, now + near, now + 2 * near, 5) == []
