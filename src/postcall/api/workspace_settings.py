@@ -24,8 +24,9 @@ from postcall.messages.editing import (
     sending_rules,
     set_sending_rules,
 )
+from postcall.messages.findings import Finding
 from postcall.messages.pausing import Pause, pauses
-from postcall.messages.recheck import CannotRecheck, Finding, recheck
+from postcall.messages.recheck import CannotRecheck, recheck
 from postcall.workspaces.audit import CHANGED, Thing
 from postcall.workspaces.models import Workspace
 from postcall.workspaces.scope import locked

@@ -107,7 +107,8 @@ def _bar(number: int, day: Day, top: int, *, is_today: bool) -> Bar:
 
 
 def _parts(day: Day, top: int) -> list[Part]:
-    parts, y = [], BASE
+    parts: list[Part] = []
+    y = BASE
     for css, value in (("delivered", day.delivered), ("skipped", day.skipped), ("failed", day.failed)):
         if not value:
             continue
