@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.models.signals import pre_save
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from postcall.workspaces.models import User, Workspace
+from postcall.workspaces.models import AuditEntry, User, Workspace
 
 from .factories import a_member, a_workspace
 
@@ -30,6 +32,22 @@ SignedIn = Callable[..., BrowserContext]
 def _quick_passwords(settings: Any) -> None:
     """What makes a password hard to guess makes every test that signs somebody in slow."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _audit_in_transactions_of_its_own(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whoever tells the audit log has begun a transaction: the one around a test would hide that there is none."""
+    if request.node.get_closest_marker("django_db") is None or not connection.in_atomic_block:
+        yield
+        return
+    outside = len(connection.savepoint_ids)
+
+    def check(**_: Any) -> None:
+        assert len(connection.savepoint_ids) > outside, "an audit entry outside a transaction"
+
+    pre_save.connect(check, sender=AuditEntry)
+    yield
+    pre_save.disconnect(check, sender=AuditEntry)
 
 
 @pytest.fixture

@@ -124,6 +124,7 @@ def ready(ours: Everything, name: str) -> None:
 def address_of(ours: Everything, name: str) -> str:
     outside = {
         "home": "/",
+        "icons": "/icons.svg",
         "place": "/calls",
         "any-call": f"/calls/{ours.call.pk}",
         "sign-in": "/sign-in",

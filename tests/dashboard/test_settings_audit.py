@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
+from postcall.dashboard.views.settings import audit as page_of_the_log
 from postcall.workspaces.audit import CHANGED, Actor, Thing, record
 from postcall.workspaces.models import Membership, User, Workspace
 
@@ -59,6 +60,8 @@ def test_it_tells_who_changed_what(browser_client: Client, workspace: Workspace,
         ("?from=2001-01-01&to=2001-02-01", None),
         ("?from=2001-01-01", True),
         ("?from=yesterday&to=99999-01-01", True),
+        ("?from=0001-01-01&to=9999-12-31", True),
+        ("?who=%00&did=%00&what=%ED%A0%80", None),
     ],
 )
 def test_the_address_says_what_is_shown(
@@ -87,6 +90,16 @@ def test_lines_of_it_are_json(browser_client: Client, workspace: Workspace) -> N
     answer = browser_client.get(f"/w/{workspace.pk}/settings/audit.jsonl?did=update")
     (line,) = body(answer).splitlines()
     assert json.loads(line)["changes"]["countries"] == [["US"], ["US", "CA"]]
+
+
+def test_an_export_is_whole_and_itself_noted(
+    browser_client: Client, workspace: Workspace, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_of_the_log, "AT_ONCE", 1)
+    answer = browser_client.get(f"/w/{workspace.pk}/settings/audit.jsonl?from=2001-01-01")
+    told = [json.loads(line) for line in body(answer).splitlines()]
+    assert [each["verb"] for each in told] == ["export", "create", "update"]
+    assert (told[0]["actor_name"], told[0]["changes"]) == (owner.email, {"from": [None, "2001-01-01"]})
 
 
 @pytest.mark.parametrize("place", ["audit", "audit.csv", "audit.jsonl"])

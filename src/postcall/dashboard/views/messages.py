@@ -21,6 +21,7 @@ from postcall.agents.models import Agent
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.paging import newest_first, query, uuid_or_none
 from postcall.dashboard.searching import DATES, since_of
+from postcall.dashboard.verbs import exports
 from postcall.dashboard.verbs import follow_ups as verbs
 from postcall.dashboard.verbs.follow_ups import tried
 from postcall.dashboard.words import MESSAGE_STATUSES, message_state
@@ -30,7 +31,6 @@ from postcall.messages.finding import to_number
 from postcall.messages.models import Message, SendingAccount
 from postcall.reports.tables import CONTENT_TYPE, Cell, lines
 from postcall.shapes import storable
-from postcall.workspaces.audit import Thing
 
 PAGE_SIZE: Final = 50
 
@@ -100,8 +100,7 @@ def live(visit: Visit) -> HttpResponse:
 @member
 def export(visit: Visit) -> StreamingHttpResponse:
     """All that fits, as CSV; that it was taken along stands in the audit log, and what was asked."""
-    asked = {key: [None, ", ".join(visit.request.GET.getlist(key))] for key in _ASKED if visit.request.GET.get(key)}
-    visit.record("export", Thing("messages"), asked)
+    exports.note(visit, "messages", _ASKED)
     return StreamingHttpResponse(
         lines(_HEAD, _rows(_with_names(_found(visit)))),
         content_type=CONTENT_TYPE,

@@ -17,14 +17,22 @@ from django.views.decorators.http import require_GET
 
 from postcall.dashboard.access import Visit, actor
 from postcall.dashboard.paging import newest_first, query, uuid_or_none
+from postcall.dashboard.verbs import exports
 from postcall.ids import first_id
 from postcall.reports.tables import CONTENT_TYPE, Cell, lines
+from postcall.shapes import storable
 from postcall.workspaces.audit import CHANGED, found
 from postcall.workspaces.models import AuditEntry
 
 PAGE_SIZE: Final = 50
 # The choices of the filters are those of the latest entries: of all, every page would read the whole log.
 LOOKED_AT: Final = 5_000
+# The entries that an export reads at once.
+AT_ONCE: Final = 1_000
+# What an id can tell of, with room for the day after.
+_FIRST_YEAR: Final = 1971
+_LAST_YEAR: Final = 9000
+_ASKED: Final = ("who", "did", "what", "from", "to")
 _COLUMNS: Final = (
     "id", "at", "actor_kind", "actor_id", "actor_name",
     "verb", "object_kind", "object_id", "object_name", "changes",
@@ -36,6 +44,7 @@ _DONE: Final = {
     "cancel": "canceled",
     "create": "made",
     "delete": "deleted",
+    "export": "exported",
     "invite": "invited",
     "recheck": "rechecked",
     "rejudge": "judged again",
@@ -87,7 +96,7 @@ def audit(visit: Visit) -> HttpResponse:
             "page": page,
             "lines": [_line(visit, entry) for entry in page.rows],
             "asked": asked,
-            "asking": any(asked.get(key) for key in ("who", "did", "what", "from", "to")),
+            "asking": any(asked.get(key) for key in _ASKED),
             "people": {name: name for name in people},
             "verbs": {verb: done(verb) for verb in verbs},
             "kinds": {kind: spaced(kind) for kind in kinds},
@@ -101,12 +110,8 @@ def audit(visit: Visit) -> HttpResponse:
 def _found(visit: Visit) -> QuerySet[AuditEntry]:
     """What the address asks for; what it asks wrongly is passed over."""
     asked = visit.request.GET
-    rows = found(
-        visit.rows(AuditEntry),
-        actor=asked.get("who") or None,
-        verb=asked.get("did") or None,
-        thing=asked.get("what") or None,
-    )
+    who, did, what = (storable(asked.get(key, "")) or None for key in ("who", "did", "what"))
+    rows = found(visit.rows(AuditEntry), actor=who, verb=did, thing=what)
     if start := _midnight(asked.get("from", "")):
         rows = rows.filter(pk__gte=first_id(start))
     if last := _midnight(asked.get("to", "")):
@@ -115,11 +120,12 @@ def _found(visit: Visit) -> QuerySet[AuditEntry]:
 
 
 def _midnight(day: str) -> datetime | None:
-    """When a day begins in the reader's zone."""
+    """When a day begins in the reader's zone; None for what is none of ours."""
     try:
-        return timezone.make_aware(datetime.combine(date.fromisoformat(day), datetime.min.time()))
+        begins = timezone.make_aware(datetime.combine(date.fromisoformat(day), datetime.min.time()))
     except (ValueError, OverflowError):
         return None
+    return begins if _FIRST_YEAR <= begins.year <= _LAST_YEAR else None
 
 
 def _line(visit: Visit, entry: AuditEntry) -> Line:
@@ -160,18 +166,24 @@ def spaced(word: str) -> str:
 @require_GET
 @actor
 def as_csv(visit: Visit) -> HttpResponseBase:
+    exports.note(visit, "audit_log", _ASKED)
     return _streamed(lines(_COLUMNS, (_cells(entry) for entry in _every(visit))), CONTENT_TYPE, "csv")
 
 
 @require_GET
 @actor
 def as_jsonl(visit: Visit) -> HttpResponseBase:
+    exports.note(visit, "audit_log", _ASKED)
     return _streamed((_json(entry) for entry in _every(visit)), "application/x-ndjson; charset=utf-8", "jsonl")
 
 
 def _every(visit: Visit) -> Iterator[AuditEntry]:
-    """All that fits what the address asks for, a part at a time."""
-    return _found(visit).order_by("-pk").iterator(chunk_size=1_000)
+    """All that fits what the address asks for, a part at a time: however many they are, few are in memory."""
+    rows = _found(visit).order_by("-pk")
+    part = list(rows[:AT_ONCE])
+    while part:
+        yield from part
+        part = list(rows.filter(pk__lt=part[-1].pk)[:AT_ONCE])
 
 
 def _streamed(parts: Iterator[str], content_type: str, ending: str) -> HttpResponseBase:
