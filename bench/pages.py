@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +29,7 @@ from typing import Any
 from uuid import UUID
 
 RARE, SOME, OLD, COMMON, ABSENT = "zirconia", "invisalign", "walnut", "appointment", "xylophone"
+LONG = "the-long-one"
 SAID = (
     "Thanks for calling Northgate Clinic, how can I help?",
     "Hi, I would like to make an appointment for a cleaning please.",
@@ -72,18 +75,70 @@ class Copy:
     def add(self, **row: Any) -> None:
         self.rows.append(list({**self.base, **row}.values()))
 
-    def flush(self) -> None:
+    def taken(self) -> list[list[Any]]:
+        """The rows so far, which are its own no longer."""
+        rows, self.rows = self.rows, []
+        return rows
+
+    def write(self, rows: list[list[Any]]) -> None:
         from django.db import connection
 
         with connection.cursor() as cursor, cursor.copy(self.sql) as copy:
-            for row in self.rows:
+            for row in rows:
                 copy.write_row(row)
-        self.rows.clear()
+
+
+class Writing:
+    """Writes to the database in a thread and by a connection of its own, while the next rows are made."""
+
+    def __init__(self, tables: list[Copy]) -> None:
+        self._tables = tables
+        self._thread = ThreadPoolExecutor(1)
+        self._last = self._thread.submit(lambda: None)
+
+    def all(self) -> None:
+        """Everything so far; waits for what was written before, and raises what went wrong there."""
+        self._last.result()
+        self._last = self._thread.submit(self._write, [(each, each.taken()) for each in self._tables])
+
+    def finish(self) -> None:
+        from django.db import connection
+
+        self._last.result()
+        self._thread.submit(lambda: connection.close()).result()  # the thread's own
+        self._thread.shutdown()
+
+    def _write(self, parts: list[tuple[Copy, list[list[Any]]]]) -> None:
+        for table, rows in parts:
+            table.write(rows)
+
+
+@contextmanager
+def indexed_afterwards(tables: list[str]) -> Iterator[None]:
+    """Meanwhile the tables have neither foreign keys nor indexes, but for those that keep rows unique."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname), format("
+            "'ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid))"
+            " FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY(%s::regclass[])"
+            " UNION ALL SELECT format('DROP INDEX %%s', indexrelid::regclass), pg_get_indexdef(indexrelid)"
+            " FROM pg_index WHERE NOT indisunique AND indrelid = ANY(%s::regclass[])",
+            [tables, tables],
+        )
+        found = cursor.fetchall()
+        for drop, _ in found:
+            cursor.execute(drop)
+        yield
+        cursor.execute("SET maintenance_work_mem = '512MB'")
+        for _, make in found:
+            cursor.execute(make)
+        cursor.execute("RESET maintenance_work_mem")
 
 
 def fill(total: int) -> None:
-    """The workspace, its people, agents, actions, and all that happened."""
-    from django.db import connection
+    """The workspace, its people, agents, actions, and all that happened; the long call last."""
     from psycopg.types.json import Jsonb
 
     from postcall.actions.models import Action, Attachment, Revision
@@ -134,6 +189,7 @@ def fill(total: int) -> None:
         from_number="+14155550100", attempts_made=1, segments=1, body="", to="",
     )  # fmt: skip
     started = time.monotonic()
+    writing = Writing([calls, follow_ups, messages])
     for number in range(total):
         at = now - timedelta(days=90) * (1 - number / total)
         turns = [{"role": "agent" if turn % 2 == 0 else "customer", "text": said, "at": turn * 4.5}
@@ -180,24 +236,21 @@ def fill(total: int) -> None:
                     error_code=None if status == "delivered" else 30003 if fate < 0.979 else 30007,
                 )  # fmt: skip
         if number % 5000 == 4999 or number == total - 1:
-            for table in (calls, follow_ups, messages):
-                table.flush()  # they name one another, in this order
+            writing.all()
             print(f"\r{number + 1} calls, {time.monotonic() - started:.0f} s", end="", file=sys.stderr)
     long = [{"role": "agent" if turn % 2 == 0 else "customer", "text": f"{said} ({turn})", "at": turn * 2.5}
             for turn, said in enumerate(chance.choices(SAID, k=3000))]  # fmt: skip
     evidence = [{"turn": 1501, "quote": long[1500]["text"]}]
     call = id_at(now, chance)
     calls.add(
-        id=call, agent_id=agents[0].pk, external_id="the-long-one", customer_number="+14155550199",
+        id=call, agent_id=agents[0].pk, external_id=LONG, customer_number="+14155550199",
         received_at=now, started_at=now, ended_at=now, transcript=Jsonb(long), variables=Jsonb({}),
     )  # fmt: skip
     follow_ups.add(id=id_at(now, chance), call_id=call, result="met", outcome="skipped", reason="condition_not_met",
                    verdict=Jsonb({"judge": "offline-1", "reason": "Yes.", "evidence": evidence}),
                    snapshot=snapshots[first.pk], inputs=Jsonb({}), created_at=now, decided_at=now)  # fmt: skip
-    calls.flush()
-    follow_ups.flush()
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")
+    writing.all()
+    writing.finish()
     print(file=sys.stderr)
 
 
@@ -239,7 +292,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "log, a word of the texts", "calls?q=confirmation+tuesday"
     yield "log, a common word and a seldom agent", f"calls?q={COMMON}&agent={rare.pk}"
     yield "news of the log", f"calls/live?newest={newest}&seen=x"
-    yield "call of 3,000 turns", f"calls/{Call.objects.get(external_id='the-long-one').pk}"
+    yield "call of 3,000 turns", f"calls/{Call.objects.get(external_id=LONG).pk}"
     yield "call", f"calls/{deep}"
     yield "why a number got no text", f"calls/why?number=%2B{number[1:]}"
     yield "overview", ""
@@ -329,14 +382,16 @@ def main() -> None:
 def bench(data: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     from postcall.database.embedded import EmbeddedDatabase
 
-    database = EmbeddedDatabase(data, settings={"fsync": "off"})
+    database = EmbeddedDatabase(data, settings={"fsync": "off", "max_wal_size": "16GB"})
     os.environ["DATABASE_URL"] = database.start()
     os.environ["POSTCALL_SECRET_KEY"] = "a-key-of-the-bench-only-0123456789abcdef"
     os.environ["DJANGO_SETTINGS_MODULE"] = "postcall.settings"
-    try:
-        import django
+    import django
 
-        django.setup()
+    django.setup()
+    from django.db import connections
+
+    try:
         from django.core.management import call_command
         from django.test.utils import setup_test_environment
 
@@ -345,11 +400,14 @@ def bench(data: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
         setup_test_environment()
         call_command("migrate", verbosity=0)
         if not Call.objects.exists():
-            fill(options.calls)
+            with indexed_afterwards(["call", "follow_up", "message"]):
+                fill(options.calls)
+            with connections["default"].cursor() as cursor:
+                cursor.execute("VACUUM ANALYZE")
+        elif not Call.objects.filter(external_id=LONG).exists():
+            raise SystemExit(f"{data} was filled in part only: remove it.")
         return measure(options.runs, options.slow)
     finally:
-        from django.db import connections
-
         connections.close_all()
         database.stop()
 

@@ -3,14 +3,18 @@
 Begun again where it was cut short: what is filled stays so, and an unfinished index is built anew.
 """
 
+from typing import Any
+
 from django.db import migrations, transaction
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
 
 BATCH = 500
 
 
-def fill(apps, schema_editor):
+def fill(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     connection = schema_editor.connection
-    last = "00000000-0000-0000-0000-000000000000"
+    last: Any = "00000000-0000-0000-0000-000000000000"
     while last is not None:
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
             cursor.execute(
@@ -24,7 +28,7 @@ def fill(apps, schema_editor):
             last = cursor.fetchone()[0]
 
 
-def index(name, what):
+def index(name: str, what: str) -> migrations.RunSQL:
     return migrations.RunSQL(
         [f"DROP INDEX CONCURRENTLY IF EXISTS {name}", f"CREATE INDEX CONCURRENTLY {name} ON {what}"],
         f"DROP INDEX IF EXISTS {name}",

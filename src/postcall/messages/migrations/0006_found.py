@@ -11,7 +11,7 @@ INDEXES = {
 }
 
 
-def index(name, what):
+def index(name: str, what: str) -> migrations.RunSQL:
     return migrations.RunSQL(
         [f"DROP INDEX CONCURRENTLY IF EXISTS {name}", f"CREATE INDEX CONCURRENTLY {name} ON {what}"],
         f"DROP INDEX IF EXISTS {name}",
