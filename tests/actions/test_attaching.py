@@ -8,7 +8,15 @@ import pytest
 from django.db import connections
 
 from postcall.actions.attaching import AlreadyAttached, AttachmentContent, attach
-from postcall.actions.editing import ActionContent, InputsUnbound, create_action, unbound, update_action
+from postcall.actions.editing import (
+    ActionContent,
+    Archived,
+    InputsUnbound,
+    create_action,
+    delete_action,
+    unbound,
+    update_action,
+)
 from postcall.actions.models import Action, Attachment
 from postcall.agents.models import Agent
 from postcall.workspaces.models import Workspace
@@ -63,3 +71,11 @@ def test_nothing_live_is_left_unbound() -> None:
     attachment = Attachment.objects.select_related("action__revision").get()
     assert attachment.action.revision is not None
     assert attachment.mode == "off" or not unbound(attachment, attachment.action.revision.inputs)
+
+
+@pytest.mark.django_db
+def test_it_attaches_nothing_that_was_archived_meanwhile() -> None:
+    agent, action = set_up()
+    delete_action(Action.objects.get())
+    with pytest.raises(Archived):
+        attach(agent, action, AttachmentContent(action_id=action.pk))

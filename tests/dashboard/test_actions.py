@@ -177,6 +177,16 @@ def test_it_asks_where_a_new_input_comes_from(
     )
 
 
+def test_it_keeps_what_was_said_of_one_new_input_when_another_comes(
+    browser_client: Client, workspace: Workspace, booking: Attachment
+) -> None:
+    mend = {"mend": "bind", "bind-doctor-from": "ask", "bind-doctor-value": "whom they will see"}
+    typed = words_of(booking.action, message=f"{NEW_INPUT} Room <room>.") | mend
+    page = press(browser_client, workspace, f"actions/{booking.action_id}", **typed).content.decode()
+    assert 'name="bind-room-value"' in page
+    assert 'value="whom they will see"' in page
+
+
 def test_it_says_at_its_field_what_is_wrong_with_a_binding(
     browser_client: Client, workspace: Workspace, booking: Attachment
 ) -> None:

@@ -300,8 +300,11 @@ def test_it_says_who_texts_come_from_or_why_none_can(client: Client) -> None:
 
 
 def test_it_leads_to_trying_it_with_this_agent(browser_client: Client, agent: Agent) -> None:
+    an_action(an_agent(agent.workspace, "Elsewhere"))
     attachment = an_action(agent)
-    assert f"/actions/{attachment.action_id}?agent={agent.pk}#try" in shown(browser_client, agent)
+    address = f"/w/{agent.workspace_id}/actions/{attachment.action_id}?agent={agent.pk}"
+    assert f"{address}#try" in shown(browser_client, agent)
+    assert f'<option value="{agent.pk}" selected>' in browser_client.get(address).content.decode()
 
 
 @pytest.mark.django_db(transaction=True)

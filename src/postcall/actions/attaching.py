@@ -11,7 +11,7 @@ from django.utils import timezone
 from pydantic import AfterValidator, Field
 
 from postcall.actions.bindings import Binding, Rule, dump
-from postcall.actions.editing import locked, unbound
+from postcall.actions.editing import Archived, locked, unbound
 from postcall.actions.models import Action, Attachment
 from postcall.agents.editing import Conflict, Invalid
 from postcall.agents.models import Agent
@@ -84,8 +84,10 @@ class AttachmentContent(Strict):
 
 @transaction.atomic
 def attach(agent: Agent, action: Action, content: AttachmentContent) -> Attachment:
-    """Raises AlreadyAttached, NotAllBound, or Invalid when `inputs` binds a name that the message lacks."""
+    """Raises Archived, AlreadyAttached, NotAllBound, or Invalid when `inputs` binds a name that the message lacks."""
     action = locked(action)
+    if action.deleted_at is not None:
+        raise Archived
     if there := Attachment.objects.filter(agent=agent, action=action, deleted_at=None).first():
         raise AlreadyAttached(there)
     attachment = Attachment(workspace=agent.workspace, agent=agent, action=action, inputs={})

@@ -94,8 +94,6 @@ def restore(visit: Visit, action: Action) -> None:
 @transaction.atomic
 def attach(visit: Visit, agent: Agent, action: Action, content: AttachmentContent) -> Attachment:
     """Raises CannotEdit."""
-    if editing.locked(action).deleted_at is not None:
-        raise editing.Archived
     attachment = attaching.attach(agent, action, content)
     changes = difference(None, {"mode": attachment.mode, "inputs": attachment.inputs, "agent_id": str(agent.pk)})
     visit.record("create", _about_attachment(attachment, action, agent), changes)

@@ -66,7 +66,8 @@ def one(visit: Visit, action_id: UUID) -> HttpResponse:
         return _read_only(visit, action)
     number = visit.request.GET.get("revision", "")
     old = action.revisions.filter(number=int(number)).first() if re.fullmatch(r"[0-9]{1,9}", number) else None
-    return page(visit, action, Form(wording.written(action, old or revision)), unsaved=old is not None)
+    form = Form({**wording.written(action, old or revision), "agent": visit.request.GET.get("agent", "")})
+    return page(visit, action, form, unsaved=old is not None)
 
 
 def _read_only(visit: Visit, action: Action) -> HttpResponse:
@@ -95,11 +96,12 @@ def _save(visit: Visit, action: Action) -> HttpResponse:
         saved = verbs.save(visit, action, content, mend, wording.seen(form))
     except ChangedMeanwhile as refusal:
         return _both(visit, refusal.action, form)
-    except InputsUnbound as refusal:
+    except InputsUnbound:
         form.refuse(
             "", "Agents that use it do not know where every input comes from; say so below, or switch them off"
         )
-        return page(visit, action, form, status=422, lacking=refusal.missing)
+        # Also those that the form binds by now: what was typed of them stays.
+        return page(visit, action, form, status=422, lacking=_still_lacking(action, form))
     except Archived:
         flashes.error(visit.request, "Somebody archived it meanwhile: restore it first. Nothing was saved.")
         return redirect(visit.to("action", action.pk))

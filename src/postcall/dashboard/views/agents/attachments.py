@@ -14,6 +14,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from postcall.actions.attaching import AlreadyAttached, AttachmentChanged, NotAllBound
+from postcall.actions.editing import Archived
 from postcall.actions.models import Action, Attachment
 from postcall.agents.editing import CannotEdit
 from postcall.agents.models import Agent
@@ -128,6 +129,9 @@ def attach(visit: Visit, agent_id: UUID) -> HttpResponse:
     except AlreadyAttached as error:
         attachment = error.attachment
         flashes.info(visit.request, f"{action.name} is attached to {agent.name} already. Here it is.")
+    except Archived:
+        flashes.error(visit.request, f"Somebody archived {action.name} meanwhile. Choose another action.")
+        return redirect(visit.to("agent-actions", agent.pk))
     else:
         _say_how_it_stands(visit, attachment, "Added")
     return redirect(_opening(visit, attachment))
