@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from postcall.workspaces.models import ApiKey, Membership, User, Workspace
+from postcall.workspaces.invitations import invite
+from postcall.workspaces.models import ApiKey, Invitation, Membership, User, Workspace
 
 from .conftest import Run
 
@@ -68,3 +69,12 @@ def test_it_changes_a_role_that_is_given(on_database: Run, given: str, then: str
     on_database("user", "create", EMAIL, "--role", "viewer", "--json")
     on_database("user", "create", EMAIL, "--role", given)
     assert role() == then
+
+
+@pytest.mark.parametrize("way_out", [("remove", EMAIL), ("create", EMAIL, "--role", "editor")])
+def test_it_leaves_no_invitation_of_an_owner_who_goes(on_database: Run, way_out: tuple[str, ...]) -> None:
+    on_database("user", "create", EMAIL, "--json")
+    home = Membership.objects.get(user__email=EMAIL).workspace
+    invite(home, "back-door@northgate.example", Membership.Role.OWNER, EMAIL)
+    assert on_database("user", *way_out).code == 0
+    assert not Invitation.objects.exists()

@@ -9,7 +9,7 @@ from smtp_stand_in import Mails, mail_server
 
 from postcall.config import config
 from postcall.dashboard.views.people.members import MAX_INVITATIONS
-from postcall.workspaces.models import Invitation, Membership, User, Workspace
+from postcall.workspaces.models import ApiKey, Invitation, Membership, User, Workspace
 
 from .factories import a_member, a_workspace, an_invitation
 
@@ -101,6 +101,14 @@ def test_it_removes_a_member_from_their_next_click_on(browser_client: Client, wo
     assert theirs.get(f"/w/{workspace.pk}/").status_code == 200
     browser_client.post(f"{members_of(workspace)}/{kim.memberships.get().pk}/remove")
     assert theirs.get(f"/w/{workspace.pk}/").status_code == 404
+
+
+def test_it_warns_that_keys_outlive_an_owner(browser_client: Client, workspace: Workspace) -> None:
+    ApiKey.issue(workspace, "till", ApiKey.Scope.ADMIN)
+    for role, warned in ((Role.OWNER, True), (Role.EDITOR, False)):
+        row = a_member(workspace, role).memberships.get()
+        page = browser_client.post(f"{members_of(workspace)}/{row.pk}/remove", follow=True).content.decode()
+        assert ("1 API key works as before" in page) is warned
 
 
 @pytest.mark.parametrize(("verb", "box"), [("role", "sure"), ("remove", "sure_to_leave")])

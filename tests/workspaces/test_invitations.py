@@ -6,7 +6,7 @@ import pytest
 from django.core import serializers
 
 from postcall.work import clock
-from postcall.workspaces.invitations import InvitationOver, accept, invite, open_invitation
+from postcall.workspaces.invitations import InvitationOver, accept, invite, open_invitation, revoke
 from postcall.workspaces.members import CannotChange
 from postcall.workspaces.models import Invitation, Membership, User, Workspace
 
@@ -47,6 +47,14 @@ def test_it_works_once(workspace: Workspace, kim: User) -> None:
     with pytest.raises(InvitationOver):
         accept(again, kim)
     assert not workspace.memberships.exists()
+
+
+def test_it_is_not_revoked_once_it_was_accepted(workspace: Workspace, kim: User) -> None:
+    made, _ = invite(workspace, KIM, Role.VIEWER, "dana@northgate.example")
+    again = Invitation.objects.get(pk=made.pk)
+    accept(made, kim)
+    with pytest.raises(InvitationOver):
+        revoke(again)
 
 
 def test_it_is_over_after_its_week(workspace: Workspace, kim: User) -> None:

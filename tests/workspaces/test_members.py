@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from postcall.workspaces.invitations import invite
-from postcall.workspaces.members import CannotChange, change_role, remove, rename
+from postcall.workspaces.members import CannotChange, address_of, change_role, hold, named_once, remove, rename
 from postcall.workspaces.models import Invitation, Membership, User, Workspace
 
 Role = Membership.Role
@@ -65,6 +65,39 @@ def test_it_lets_two_owners_not_remove_each_other() -> None:
     other.join()
     assert len(refused) == 1
     assert workspace.memberships.get() == dana
+
+
+@pytest.mark.django_db
+def test_it_changes_nobody_by_who_owns_it_no_more_nor_who_has_left() -> None:
+    workspace = a_workspace()
+    a_member(workspace, "dana")
+    kim, lee = a_member(workspace, "kim"), a_member(workspace, "lee", Role.VIEWER)
+    hold(kim)
+    Membership.objects.filter(pk=kim.pk).update(role=Role.EDITOR)
+    with pytest.raises(CannotChange, match="no more"):
+        hold(kim)
+    Membership.objects.filter(pk=lee.pk).delete()
+    for change in (lambda: change_role(lee, Role.OWNER), lambda: remove(lee)):
+        with pytest.raises(CannotChange, match="no member any more"):
+            change()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["dana", "vıctim@x.example", "\u212aim@x.example", "a@exımple.org", f"{'a' * 250}@x.example", "a@b\0.example"],
+)
+def test_it_takes_nothing_for_an_address_that_could_stand_for_anothers(typed: str) -> None:
+    with pytest.raises(CannotChange) as refused:
+        address_of(typed)
+    assert refused.value.field == "email"
+    assert address_of(" Dana@X.Example ") == "Dana@x.example"
+
+
+@pytest.mark.django_db
+def test_it_says_that_a_name_was_given_away_this_very_moment() -> None:
+    a_workspace()
+    with pytest.raises(CannotChange, match="already"), named_once():
+        a_workspace()
 
 
 @pytest.mark.django_db

@@ -7,7 +7,7 @@ import pytest
 
 from postcall.work import clock
 from postcall.workspaces.models import Membership, User, Workspace
-from postcall.workspaces.passwords import link_parts, may_make_link, person_of, use_link
+from postcall.workspaces.passwords import link_by, link_parts, may_make_link, person_of, use_link
 
 pytestmark = pytest.mark.django_db
 Role = Membership.Role
@@ -73,8 +73,11 @@ def test_it_is_an_owners_to_make_of_every_workspace_alone(kim: User) -> None:
     join(kim, "Northgate Clinic")
     join(dana, "Northgate Clinic", Role.OWNER)
     assert may_make_link(dana, kim)
+    link = link_by(dana, kim)
+    assert link is not None
+    assert person_of(*link) == kim
     garage = join(kim, "Copperkettle Garage")
-    assert not may_make_link(dana, kim)
+    assert link_by(dana, kim) is None
     theirs = Membership.objects.create(workspace=garage, user=dana, role=Role.EDITOR)
     assert not may_make_link(dana, kim)
     theirs.role = Role.OWNER

@@ -108,16 +108,15 @@ def create_user(
 ) -> None:
     """Let a person sign in. The password is asked for, or made and shown where nobody can be asked."""
     with prepared():
-        from django.core.exceptions import ValidationError
-        from django.core.validators import validate_email
         from django.db import transaction
 
+        from postcall.workspaces.members import CannotChange, address_of
         from postcall.workspaces.models import User
 
         tenant = workspace_named(in_workspace)
         try:
-            validate_email(email)
-        except ValidationError:
+            email = address_of(email)
+        except CannotChange:
             raise fail(f"EMAIL: “{email}” is no e-mail address") from None
         known = User.objects.filter(email__iexact=email).exists()
         password, made_up = (None, None) if known else _new_password(password_stdin, email)
@@ -146,6 +145,7 @@ def _person(email: str, password: str | None) -> User:
 def _let_in(tenant: Workspace, person: User, role: Role | None) -> Membership:
     """As an owner unless `role` says otherwise; a member stays what they are unless it does."""
     from postcall.workspaces.audit import Actor, Thing, record
+    from postcall.workspaces.members import withdraw_invitations_of
     from postcall.workspaces.models import Membership
 
     membership = Membership.objects.filter(workspace=tenant, user=person).first()
@@ -153,6 +153,8 @@ def _let_in(tenant: Workspace, person: User, role: Role | None) -> Membership:
     after = role.value if role else before or Role.owner.value
     if before != after:
         membership, _ = Membership.objects.update_or_create(workspace=tenant, user=person, defaults={"role": after})
+        if before == Role.owner:
+            withdraw_invitations_of(membership)
         thing = Thing("user", person.pk, person.email)
         verb = "create" if before is None else "update"
         record(tenant, Actor.at_command_line(), verb, thing, {"role": [before, after]})
@@ -195,6 +197,7 @@ def remove_user(email: str, in_workspace: InWorkspace = "Default", as_json: AsJs
         from django.db import transaction
 
         from postcall.workspaces.audit import Actor, Thing, record
+        from postcall.workspaces.members import withdraw_invitations_of
         from postcall.workspaces.models import Membership
 
         person, tenant = _known(email), workspace_named(in_workspace)
@@ -202,6 +205,7 @@ def remove_user(email: str, in_workspace: InWorkspace = "Default", as_json: AsJs
         if membership is None:
             raise fail(f"{person.email} is no member of {tenant.name}")
         with transaction.atomic():
+            withdraw_invitations_of(membership)
             membership.delete()
             thing = Thing("user", person.pk, person.email)
             record(tenant, Actor.at_command_line(), "delete", thing, {"role": [membership.role, None]})

@@ -7,12 +7,10 @@ import secrets
 from datetime import timedelta
 from typing import Final
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 
 from postcall.work import clock
-from postcall.workspaces.members import CannotChange
+from postcall.workspaces.members import CannotChange, address_of
 from postcall.workspaces.models import Invitation, Membership, User, Workspace
 from postcall.workspaces.scope import locked
 
@@ -30,7 +28,7 @@ def invite(workspace: Workspace, email: str, role: str, invited_by: str) -> tupl
 
     Raises CannotChange.
     """
-    address = User.objects.normalize_email(email)
+    address = address_of(email)
     _check(workspace, address, role)
     here = locked(workspace)
     open_ones = Invitation.objects.filter(workspace=here)
@@ -51,10 +49,6 @@ def invite(workspace: Workspace, email: str, role: str, invited_by: str) -> tupl
 
 
 def _check(workspace: Workspace, email: str, role: str) -> None:
-    try:
-        validate_email(email)
-    except ValidationError:
-        raise CannotChange("Type an e-mail address, such as dana@example.org.", "email") from None
     if role not in Membership.Role.values:
         raise CannotChange("Choose a role.", "role")
     if workspace.memberships.filter(user__email__iexact=email).exists():
@@ -68,6 +62,13 @@ def open_invitation(token: str) -> Invitation | None:
 
 def is_for(invitation: Invitation, person: User) -> bool:
     return invitation.email.lower() == person.email.lower()
+
+
+@transaction.atomic
+def revoke(invitation: Invitation) -> None:
+    """Raises InvitationOver where it was accepted, or revoked, before."""
+    if not Invitation.objects.filter(pk=invitation.pk).delete()[0]:
+        raise InvitationOver
 
 
 @transaction.atomic

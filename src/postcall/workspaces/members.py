@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
 
 from postcall.workspaces.models import Invitation, Membership, User, Workspace
 from postcall.workspaces.scope import locked
 
 LONGEST_NAME: Final = 100
+LONGEST_EMAIL: Final = 254
+NAME_TAKEN: Final = "There is a workspace of that name already: choose another."
 LAST_OWNER: Final = "A workspace needs an owner, and there is no other: make somebody else one first."
 
 
@@ -21,6 +27,38 @@ class CannotChange(Exception):
         self.field = field
 
 
+def address_of(typed: str) -> str:
+    """An e-mail address as it is kept. Raises CannotChange where it is none.
+
+    Letters beyond ASCII are none of an address: capitals of some are those of plain ones, so one person's address
+    could be made to stand for another's.
+    """
+    address = User.objects.normalize_email(typed.strip())
+    try:
+        validate_email(address)
+    except ValidationError:
+        address = ""
+    if not address.isascii() or not 0 < len(address) <= LONGEST_EMAIL:
+        raise CannotChange("Type an e-mail address, such as dana@example.org.", "email")
+    return address
+
+
+def hold(by: Membership) -> None:
+    """Nobody else changes the workspace's members until this transaction ends. Raises CannotChange where `by`, who
+    is about to, owns it no more."""
+    locked(by.workspace)
+    if not Membership.objects.filter(pk=by.pk, role=Membership.Role.OWNER).exists():
+        raise CannotChange("You own this workspace no more.")
+
+
+def refresh(membership: Membership) -> None:
+    """What they are by now. Raises CannotChange where they are no member any more."""
+    try:
+        membership.refresh_from_db(fields=["role"])
+    except Membership.DoesNotExist:
+        raise CannotChange("They are no member any more.") from None
+
+
 @transaction.atomic
 def change_role(membership: Membership, role: str) -> int:
     """Returns how many open invitations went, which an owner who is none any more had made. Raises CannotChange."""
@@ -29,7 +67,7 @@ def change_role(membership: Membership, role: str) -> int:
     _another_owner_stays(membership, role)
     membership.role = role
     membership.save(update_fields=["role"])
-    return 0 if role == Membership.Role.OWNER else _withdraw_invitations_of(membership)
+    return 0 if role == Membership.Role.OWNER else withdraw_invitations_of(membership)
 
 
 @transaction.atomic
@@ -37,7 +75,7 @@ def remove(membership: Membership) -> int:
     """From the person's next click on; what they did stays in the log. Returns as `change_role` does. Raises
     CannotChange."""
     _another_owner_stays(membership, None)
-    withdrawn = _withdraw_invitations_of(membership)
+    withdrawn = withdraw_invitations_of(membership)
     membership.delete()
     return withdrawn
 
@@ -45,6 +83,7 @@ def remove(membership: Membership) -> int:
 def _another_owner_stays(membership: Membership, role: str | None) -> None:
     """Two owners who remove each other at the same moment wait for one another here."""
     locked(membership.workspace)
+    refresh(membership)
     if role != Membership.Role.OWNER and is_last_owner(membership):
         raise CannotChange(LAST_OWNER)
 
@@ -57,8 +96,8 @@ def is_last_owner(membership: Membership) -> bool:
     return not owners.exclude(pk=membership.pk).exists()
 
 
-def _withdraw_invitations_of(membership: Membership) -> int:
-    """What somebody who is no owner any more may have kept a way back by."""
+def withdraw_invitations_of(membership: Membership) -> int:
+    """What somebody who is no owner any more may have kept a way back by; returns how many."""
     made = Invitation.objects.filter(workspace=membership.workspace, invited_by=membership.user.email)
     return made.delete()[0]
 
@@ -68,7 +107,18 @@ def rename(workspace: Workspace, name: str) -> None:
     """Raises CannotChange."""
     here = locked(workspace)
     here.name = free_name(name, here)
-    here.save(update_fields=["name"])
+    with named_once():
+        here.save(update_fields=["name"])
+
+
+@contextmanager
+def named_once() -> Iterator[None]:
+    """Around what gives a workspace a name that was free a moment ago. Raises CannotChange where it is not now."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError:
+        raise CannotChange(NAME_TAKEN, "workspace_name") from None
 
 
 def free_name(name: str, for_workspace: Workspace | None = None) -> str:
@@ -80,7 +130,7 @@ def free_name(name: str, for_workspace: Workspace | None = None) -> str:
     if for_workspace is not None:
         others = others.exclude(pk=for_workspace.pk)
     if others.exists():
-        raise CannotChange("There is a workspace of that name already: choose another.", "workspace_name")
+        raise CannotChange(NAME_TAKEN, "workspace_name")
     return kept
 
 

@@ -58,6 +58,13 @@ def may_make_link(owner: User, person: User) -> bool:
     return bool(theirs) and theirs <= set(owned)
 
 
+def link_by(owner: User, person: User) -> tuple[str, str] | None:
+    """`link_parts` for an owner who may have it; None: they may not. That is looked at afterwards: a tenant that
+    the person joins meanwhile is either seen, or voids the link."""
+    parts = link_parts(person)
+    return parts if may_make_link(owner, person) else None
+
+
 @transaction.atomic
 def use_link(who: str, token: str, password: str) -> User | None:
     """Sets the password, which ends every session; None where the link is over, also by another use meanwhile."""

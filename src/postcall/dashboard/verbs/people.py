@@ -19,6 +19,7 @@ from postcall.workspaces.models import Invitation, Membership, User, Workspace
 @transaction.atomic
 def invite(visit: Visit, email: str, role: str) -> tuple[Invitation, str]:
     """The invitation and its link's token, for this once."""
+    members.hold(visit.membership)
     made, token = invitations.invite(visit.workspace, email, role, visit.person.email)
     visit.record("invite", _about_invitation(made), {"role": [None, role]})
     return made, token
@@ -26,9 +27,9 @@ def invite(visit: Visit, email: str, role: str) -> tuple[Invitation, str]:
 
 @transaction.atomic
 def revoke(visit: Visit, invitation: Invitation) -> None:
-    told = _about_invitation(invitation)
-    invitation.delete()
-    visit.record("revoke", told, {"role": [invitation.role, None]})
+    members.hold(visit.membership)
+    invitations.revoke(invitation)
+    visit.record("revoke", _about_invitation(invitation), {"role": [invitation.role, None]})
 
 
 @transaction.atomic
@@ -49,6 +50,8 @@ def join(invitation: Invitation, name: str, password: str) -> User:
 
 @transaction.atomic
 def change_role(visit: Visit, membership: Membership, role: str) -> None:
+    members.hold(visit.membership)
+    members.refresh(membership)
     before = membership.role
     withdrawn = members.change_role(membership, role)
     visit.record("update", _about(membership.user), {"role": [before, role], **_told_of(withdrawn)})
@@ -56,6 +59,7 @@ def change_role(visit: Visit, membership: Membership, role: str) -> None:
 
 @transaction.atomic
 def remove(visit: Visit, membership: Membership) -> None:
+    members.hold(visit.membership)
     withdrawn = members.remove(membership)
     visit.record("delete", _about(membership.user), {"role": [membership.role, None], **_told_of(withdrawn)})
 
@@ -65,10 +69,13 @@ def _told_of(withdrawn: int) -> dict[str, list[Any] | str]:
 
 
 @transaction.atomic
-def make_password_link(visit: Visit, person: User) -> tuple[str, str]:
-    """Who and token of the link's address. Told in every workspace of theirs, as it opens all of them."""
-    tell(person, "password_link", Actor.of_person(visit.person))
-    return passwords.link_parts(person)
+def make_password_link(visit: Visit, person: User) -> tuple[str, str] | None:
+    """Who and token of the link's address; None where it is not this owner's to make. Told in every workspace of
+    theirs, as it opens all of them."""
+    parts = passwords.link_by(visit.person, person)
+    if parts is not None:
+        tell(person, "password_link", Actor.of_person(visit.person))
+    return parts
 
 
 @transaction.atomic
@@ -110,7 +117,8 @@ def rename(visit: Visit, name: str) -> None:
 @transaction.atomic
 def new_workspace(visit: Visit, name: str, source: Workspace | None) -> Workspace:
     """The person's own, with the actions and sending rules of `source`."""
-    made, actions = create_workspace(members.free_name(name), source)
+    with members.named_once():
+        made, actions = create_workspace(members.free_name(name), source)
     Membership.objects.create(workspace=made, user=visit.person, role=Membership.Role.OWNER)
     told: Changes = {"from": [None, source.name], "actions": [None, actions]} if source else {}
     record(made, Actor.of_person(visit.person), "create", Thing("workspace", made.pk, made.name), told)

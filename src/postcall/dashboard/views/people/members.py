@@ -18,8 +18,9 @@ from postcall.dashboard.signing_in import TOO_MANY, noted_too_often
 from postcall.dashboard.verbs import people as verbs
 from postcall.mail import CannotMail, can_mail, send_mail
 from postcall.work import clock
+from postcall.workspaces.invitations import InvitationOver
 from postcall.workspaces.members import CannotChange, is_last_owner
-from postcall.workspaces.models import Invitation, Membership
+from postcall.workspaces.models import ApiKey, Invitation, Membership
 from postcall.workspaces.passwords import LASTS_H, may_make_link
 
 # What a role may do, in the order in which it is offered.
@@ -83,7 +84,7 @@ def _changing(visit: Visit, membership: Membership) -> dict[str, Any]:
 def invite(visit: Visit) -> HttpResponse:
     """Shows the link, this once, and mails it where mail is set up."""
     form = Form.posted(visit.request)
-    if noted_too_often(f"invitations of {visit.person.pk}", visit.request, MAX_INVITATIONS):
+    if noted_too_often(f"invitations of {visit.person.pk}", visit.request, MAX_INVITATIONS, from_anywhere=True):
         form.refuse("", TOO_MANY)
         return _page(visit, form)
     try:
@@ -124,8 +125,12 @@ def _mailed(visit: Visit, invitation: Invitation, path: str) -> bool:
 @owner
 def revoke(visit: Visit, invitation_id: UUID) -> HttpResponse:
     invitation = visit.one(visit.rows(Invitation), invitation_id)
-    verbs.revoke(visit, invitation)
-    flashes.success(visit.request, f"Revoked: the link for {invitation.email} opens nothing any more.")
+    try:
+        verbs.revoke(visit, invitation)
+    except (CannotChange, InvitationOver) as refusal:
+        flashes.error(visit.request, str(refusal) or f"{invitation.email} was faster, or somebody revoked it.")
+    else:
+        flashes.success(visit.request, f"Revoked: the link for {invitation.email} opens nothing any more.")
     return redirect(visit.to("members"))
 
 
@@ -136,13 +141,26 @@ def change_role(visit: Visit, membership_id: UUID) -> HttpResponse:
     form = Form.posted(visit.request)
     if form["role"] != Membership.Role.OWNER and _is_own_end(visit, membership, form, "sure"):
         return _page(visit, form, **_changing(visit, membership))
+    was = membership.role
     try:
         verbs.change_role(visit, membership, form["role"])
     except CannotChange as refusal:
         form.refuse(refusal.field, str(refusal))
         return _page(visit, form, **_changing(visit, membership))
     flashes.success(visit.request, f"{membership.user} is {_named(membership.role)} now.")
+    if membership.role != Membership.Role.OWNER:
+        _warn_of_keys(visit, membership, was)
     return redirect(visit.to("members"))
+
+
+def _warn_of_keys(visit: Visit, membership: Membership, was: str) -> None:
+    """A key goes on working, whoever made it."""
+    keys = visit.rows(ApiKey).filter(revoked_at=None).count()
+    if was == Membership.Role.OWNER and keys:
+        living = "1 API key works" if keys == 1 else f"{keys} API keys work"
+        flashes.warning(
+            visit.request, f"{living} as before: revoke under API keys what {membership.user} may have kept."
+        )
 
 
 def _named(role: str) -> str:
@@ -165,6 +183,7 @@ def remove(visit: Visit, membership_id: UUID) -> HttpResponse:
     if is_me:
         return redirect("home")
     flashes.success(visit.request, f"{membership.user} is no member any more.")
+    _warn_of_keys(visit, membership, membership.role)
     return redirect(visit.to("members"))
 
 
@@ -181,10 +200,10 @@ def _is_own_end(visit: Visit, membership: Membership, form: Form, said_by: str) 
 def password_link(visit: Visit, membership_id: UUID) -> HttpResponse:
     """A link by which the member sets another password, shown this once."""
     membership = visit.one(visit.rows(Membership).select_related("user"), membership_id)
-    if not may_make_link(visit.person, membership.user):
+    made = verbs.make_password_link(visit, membership.user)
+    if made is None:
         form = Form()
         form.refuse("", "Only an owner of every workspace that they are a member of can make their link.")
         return _page(visit, form, **_changing(visit, membership))
-    who, token = verbs.make_password_link(visit, membership.user)
-    link = to_pass_on(visit.request, reverse("reset", args=[who, token]))
+    link = to_pass_on(visit.request, reverse("reset", args=made))
     return _page(visit, Form(), password_link=link, hours=LASTS_H, changing=None, linked=membership.user)

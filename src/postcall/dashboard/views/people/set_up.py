@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from django.contrib.auth import login
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
@@ -13,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from postcall.bootstrap import AlreadyClaimed, claim, is_unclaimed, opens_unclaimed
 from postcall.dashboard.forms import Form
 from postcall.dashboard.new_passwords import name_of_person, new_password
-from postcall.workspaces.members import CannotChange
+from postcall.workspaces.members import CannotChange, address_of
 from postcall.workspaces.models import User
 
 
@@ -42,9 +40,9 @@ def set_up(request: HttpRequest, token: str) -> HttpResponse:
 def _first_person(form: Form) -> User | None:
     name, email = name_of_person(form), form["email"]
     try:
-        validate_email(email)
-    except ValidationError:
-        form.refuse("email", "Type your e-mail address, such as dana@example.org.")
+        email = address_of(email)
+    except CannotChange as refusal:
+        form.refuse(refusal.field, str(refusal))
     password = new_password(form, User(email=email, name=name))
     if not form["workspace_name"]:
         form.refuse("workspace_name", "Give the workspace a name, such as that of your business.")
