@@ -9,47 +9,47 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any, Final
-from uuid import UUID
 
-from django.db import connection
 from django.db.models import BooleanField, F, Func, Q, QuerySet
 
 from postcall.calls.models import Call
+from postcall.work.among import Among, Ids, few
 from postcall.workspaces.models import Workspace
 
 # What more than so many calls have is looked for newest first instead, where it soon turns up.
-MANY: Final = 2_000
+MANY: Final = 10_000
 
 _FOUND: Final = "words @@ (postcall_asked(%s) || %s::tsquery)"
 _SENT: Final = "body <> '' AND postcall_words(body) @@ postcall_asked(%s)"
 
 
-def with_words(calls: QuerySet[Call], workspace: Workspace, typed: str) -> QuerySet[Call]:
-    """Those of the workspace's `calls` in which these words stand, or whose external id begins so."""
+def with_words(calls: QuerySet[Call], workspace: Workspace, typed: str, numbers: str = "") -> QuerySet[Call]:
+    """Those of the workspace's `calls` in which these words stand, or whose external id begins so; `numbers`: more
+    of the query, for what is a number too."""
     typed = typed.strip()
-    named = _begins("=", typed.lower())
+    named = _begins("=", typed.lower()) + numbers
     said = _ids("call", "id", _FOUND, [workspace.pk, typed, named])
     sent = _ids("follow_up", "call_id", _SENT, [workspace.pk, typed])
     if said is not None and sent is not None:
-        return calls.filter(pk__in={*said, *sent})
-    in_texts = Q(_Sent(typed)) if sent is None else Q(pk__in=sent)
-    in_calls = Q(_Found(typed, named)) if said is None else Q(pk__in=said)
-    return calls.filter(in_calls | in_texts)
+        return calls.filter(Among(said, sent))
+    in_texts = _Sent(typed) if sent is None else Among(sent)
+    in_calls = _Found(typed, named) if said is None else Among(said)
+    return calls.filter(Q(in_calls) | Q(in_texts))
 
 
 def with_number(
     calls: QuerySet[Call], workspace: Workspace, typed: str, *, anywhere: bool = False
 ) -> QuerySet[Call]:
-    """Those of the workspace's `calls` whose customer's number has the typed digits; `anywhere`: or the agent's,
-    or an external id that begins as typed."""
+    """Those of the workspace's `calls` whose customer's number has the typed digits; `anywhere`: or the agent's, or
+    what `with_words` finds: a booking's number may look like a phone's."""
     digits = re.sub(r"\D", "", typed)
     if not digits:
         return calls.none()
     wanted = _begins("#", digits)
     if anywhere:
-        wanted = f"{wanted} | {_begins('@', digits)} | {_begins('=', typed.strip().lower())}"
+        return with_words(calls, workspace, typed, f" | {wanted} | {_begins('@', digits)}")
     found = _ids("call", "id", _FOUND, [workspace.pk, "", wanted])
-    return calls.filter(_Found("", wanted)) if found is None else calls.filter(pk__in=found)
+    return calls.filter(_Found("", wanted)) if found is None else calls.filter(Among(found))
 
 
 def _begins(mark: str, text: str) -> str:
@@ -58,15 +58,9 @@ def _begins(mark: str, text: str) -> str:
     return f"'{quoted}':*"
 
 
-def _ids(table: str, column: str, where: str, parameters: Sequence[Any]) -> list[UUID] | None:
+def _ids(table: str, column: str, where: str, parameters: Sequence[Any]) -> Ids | None:
     """The calls of which it holds; None: many."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {column} FROM {table} WHERE workspace_id = %s AND {where} LIMIT %s",  # noqa: S608  # our names
-            [*parameters, MANY + 1],
-        )
-        found = [row[0] for row in cursor.fetchall()]
-    return None if len(found) > MANY else found
+    return few(f"SELECT {column} FROM {table} WHERE workspace_id = %s AND {where}", parameters, MANY)  # noqa: S608  # our names
 
 
 class _Found(Func):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from postcall.messages.models import Message
+from postcall.work.among import Among, few
 from postcall.workspaces.models import Workspace
 
 # What more than so many texts have is looked for newest first instead, where it soon turns up.
-MANY = 2_000
+MANY = 10_000
 
 _HAS = """postcall_number_words('#', "to") @@ %s::tsquery"""
 
@@ -21,10 +21,6 @@ def to_number(messages: QuerySet[Message], workspace: Workspace, typed: str) -> 
     digits = re.sub(r"\D", "", typed)
     if not digits:
         return messages.none()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT id FROM message WHERE workspace_id = %s AND {_HAS} LIMIT %s",  # noqa: S608  # our own words
-            [workspace.pk, f"#{digits}:*", MANY + 1],
-        )
-        found = [row[0] for row in cursor.fetchall()]
-    return messages.filter(to__contains=digits) if len(found) > MANY else messages.filter(pk__in=found)
+    select = f"SELECT id FROM message WHERE workspace_id = %s AND {_HAS}"  # noqa: S608  # our own words
+    found = few(select, [workspace.pk, f"#{digits}:*"], MANY)
+    return messages.filter(to__contains=digits) if found is None else messages.filter(Among(found))
