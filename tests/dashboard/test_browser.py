@@ -6,10 +6,8 @@ import re
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from postcall.calls.models import Call
 from postcall.followups.models import FollowUp
 from postcall.messages.models import DeliveryEvent, Message
 from postcall.workspaces.models import User, Workspace
@@ -27,10 +25,7 @@ from .factories import (
     an_agent,
 )
 
-SETTINGS = ("settings/twilio", "settings/platforms", "settings/rules", "settings/keys", "settings/audit")
 pytestmark = pytest.mark.django_db(transaction=True)
-WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-SMALLEST = {"width": 360, "height": 740}
 
 
 @pytest.fixture
@@ -41,64 +36,6 @@ def busy(live_server: Any) -> Workspace:
 @pytest.fixture
 def dana(busy: Workspace) -> User:
     return a_member(busy, email="dana@northgate.example")
-
-
-def places(workspace: Workspace) -> list[str]:
-    call = Call.objects.filter(workspace=workspace).order_by("pk")[0]
-    action, agent = workspace.actions.get(name="Booking confirmation"), workspace.agents.get(name="Front desk")
-    inside = [
-        "",
-        "calls",
-        f"calls/{call.pk}",
-        "calls/why?number=5550132",
-        "review",
-        "messages",
-        "actions",
-        f"actions/{action.pk}",
-        "test-texts",
-        "agents",
-        "settings/opt-outs",
-        "me/phone",
-    ]
-    return [f"/w/{workspace.pk}/{each}" for each in [*inside, f"agents/{agent.pk}", *SETTINGS]]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_it_is_reachable_for_everybody(
-    signed_in: SignedIn, busy: Workspace, dana: User, scheme: str, size: dict[str, int]
-) -> None:
-    page = signed_in(dana, viewport=size, color_scheme=scheme, bypass_csp=True).new_page()
-    found = {}
-    for place in places(busy):
-        page.goto(place)
-        for disclosure in page.locator("main details").all():
-            disclosure.evaluate("each => { each.open = true }")
-        results = Axe().run(page)
-        if results.violations_count:
-            found[place] = results.generate_report()
-    assert not found, "\n".join(found.values())
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_can_be_signed_in_to_by_everybody(signed_in: SignedIn, dana: User, scheme: str) -> None:
-    context = signed_in(dana, color_scheme=scheme, bypass_csp=True)
-    context.clear_cookies()
-    page = context.new_page()
-    page.goto("/sign-in")
-    page.get_by_label("E-mail").fill(dana.email)
-    page.get_by_label("Password").fill("a guess")
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_be_visible()
-    results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()
-
-
-def test_it_fits_the_smallest_phone(signed_in: SignedIn, busy: Workspace, dana: User) -> None:
-    page = signed_in(dana, viewport=SMALLEST).new_page()
-    for place in places(busy):
-        page.goto(place)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360, place
 
 
 def test_it_works_without_script(signed_in: SignedIn, busy: Workspace, dana: User) -> None:
@@ -118,7 +55,7 @@ def test_it_works_without_script(signed_in: SignedIn, busy: Workspace, dana: Use
     expect(page.locator("body")).to_contain_text("end-of-call-report")
     page.goto(f"/w/{busy.pk}/review")
     page.get_by_role("button", name="Reject", exact=True).first.click()
-    expect(page.get_by_role("status")).to_contain_text("Rejected. Nothing is sent.")
+    expect(page.get_by_role("status").first).to_contain_text("Rejected. Nothing is sent.")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
