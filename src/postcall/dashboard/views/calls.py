@@ -46,14 +46,15 @@ def _with_follow_ups(calls: QuerySet[Call]) -> QuerySet[Call]:
 def log(visit: Visit) -> HttpResponse:
     """Every call that ended, newest first."""
     request = visit.request
-    page = newest_first(request, _with_follow_ups(searching.find_calls(visit.workspace, request.GET)), PAGE_SIZE)
+    found = searching.find_calls(visit.workspace, request.GET)
+    page = newest_first(request, _with_follow_ups(found), PAGE_SIZE)
     newest = page.rows[0].pk if page.rows else first_id(timezone.now())
     return visit.page(
         "calls/log.html",
         {
             "page": page,
             "asking": searching.is_asking(request.GET),
-            "live": None if page.first else _live(visit, newest, page.rows, ""),
+            "live": None if page.first else _live(visit, found, newest, page.rows, ""),
             "asked": request.GET,
             "agents": visit.rows(Agent).filter(Exists(Call.objects.filter(agent=OuterRef("pk")))).order_by("name"),
             "sources": _sources(visit),
@@ -85,7 +86,8 @@ def live(visit: Visit) -> HttpResponse:
         return HttpResponse(status=204)
     watched = [found for each in asked.get("watch", "").split(",")[:PAGE_SIZE] if (found := uuid_or_none(each))]
     rows = list(_with_follow_ups(visit.rows(Call).filter(pk__in=watched)))
-    context = _live(visit, newest, rows, asked.get("seen", ""))
+    fitting = searching.find_calls(visit.workspace, asked)
+    context = _live(visit, fitting, newest, rows, asked.get("seen", ""))
     if context["seen"] == asked.get("seen"):
         return HttpResponse(status=204)
     if context["count"] and asked.get("empty"):
@@ -93,11 +95,10 @@ def live(visit: Visit) -> HttpResponse:
     return visit.part("calls/live.html", {"live": context, "moved": rows})
 
 
-def _live(visit: Visit, newest: UUID, rows: Sequence[Call], seen: str) -> dict[str, Any]:
+def _live(visit: Visit, found: QuerySet[Call], newest: UUID, rows: Sequence[Call], seen: str) -> dict[str, Any]:
     """What a list needs to ask for its news: `seen` is a digest of what it shows of the `rows` that it watches."""
     request = visit.request
-    found = searching.find_calls(visit.workspace, request.GET).filter(pk__gt=newest)
-    count = len(found.values_list("pk", flat=True)[:MOST_NEW])
+    count = len(found.filter(pk__gt=newest).values_list("pk", flat=True)[:MOST_NEW])
     moving = [call for call in rows if not is_settled(call)]
     asks = {
         "newest": str(newest),
