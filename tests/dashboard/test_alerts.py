@@ -12,6 +12,7 @@ from outbound.servers import serving
 from postcall.alerts.editing import MOST_CHANNELS, add_email
 from postcall.alerts.models import AlertChannel, AlertDelivery, AlertWatch
 from postcall.config import config
+from postcall.dashboard.views.alerts import MAX_TESTS
 from postcall.work import clock
 from postcall.workspaces.models import Membership, Workspace
 
@@ -69,6 +70,8 @@ def test_it_shows_the_secret_of_a_new_webhook_once(browser_client: Client, works
         ("webhook", "https://169.254.169.254/latest/meta-data", "not a public address"),
         ("webhook", "https://dana:secret@93.184.216.34/in", "no user and password"),
         ("email", "desk at northgate", "Type an e-mail address"),
+        ("email", "desk@northgatı.example", "ASCII"),
+        ("email", f"{'a' * 250}@northgate.example", "at most"),
     ],
 )
 def test_it_refuses_what_cannot_be_told_at_its_field_and_keeps_it(
@@ -121,6 +124,14 @@ def test_it_sends_a_test_and_says_what_came_of_it(
     failed = browser_client.post(address(workspace, f"/{channel.pk}/test"), follow=True).content.decode()
     assert "did not arrive" in failed
     assert "takes no connections" in failed
+
+
+def test_it_is_no_engine_of_unwanted_alerts(browser_client: Client, workspace: Workspace, allowed: None) -> None:
+    with serving() as server:
+        channel = an_alert_channel(workspace, f"http://127.0.0.1:{server.port}/in")
+        for _ in range(MAX_TESTS + 1):
+            browser_client.post(address(workspace, f"/{channel.pk}/test"))
+    assert len(server.asked) == AlertDelivery.objects.count() == MAX_TESTS
 
 
 def test_it_removes_a_place_with_what_was_sent_there(browser_client: Client, workspace: Workspace) -> None:

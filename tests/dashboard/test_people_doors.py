@@ -11,7 +11,7 @@ from smtp_stand_in import Mails, mail_server
 
 from postcall.bootstrap import default_workspace
 from postcall.config import config
-from postcall.dashboard.views.people.password import MAX_MAILS, mail_link
+from postcall.dashboard.views.people.password import MAX_AT_ONCE, MAX_MAILS, mail_link, mailing
 from postcall.workspaces.claim import token_of
 from postcall.workspaces.models import AuditEntry, Membership, User, Workspace
 
@@ -126,6 +126,15 @@ def test_it_mails_one_address_only_so_often_from_wherever(
         asked = client.post("/forgotten", {"email": "nobody@x.example"}, REMOTE_ADDR=f"10.0.0.{number}")
         assert asked.status_code == 200
     assert client.post("/forgotten", {"email": "Nobody@x.example"}, REMOTE_ADDR="10.0.1.1").status_code == 422
+
+
+def test_it_mails_only_so_many_links_at_once(client: Client, workspace: Workspace, mails: Mails) -> None:
+    taken = [mailing.acquire(blocking=False) for _ in range(MAX_AT_ONCE)]
+    assert all(taken)
+    try:
+        assert client.post("/forgotten", {"email": "nobody@x.example"}).status_code == 422
+    finally:
+        mailing.release(MAX_AT_ONCE)
 
 
 def test_it_says_how_to_get_in_where_no_mail_leaves(client: Client, workspace: Workspace) -> None:

@@ -96,6 +96,19 @@ def test_it_makes_a_new_secret_and_shows_it_once(browser_client: Client, source:
     assert auth_of(source)["secret"] not in shown(browser_client, source.workspace)
 
 
+def test_a_look_for_news_uses_up_no_secret(browser_client: Client, source: Source) -> None:
+    address = f"/w/{source.workspace_id}/settings/platforms"
+    browser_client.post(f"{address}/{source.pk}/secret", {"make": "1"})
+    browser_client.get(f"{address}/{source.pk}/live?seen=x")
+    source.refresh_from_db()
+    assert auth_of(source)["secret"] in shown(browser_client, source.workspace)
+
+
+def test_nothing_is_stopped_where_there_is_no_secret(browser_client: Client, source: Source) -> None:
+    Source.objects.update(auth="")
+    assert "Nothing was stopped" in press(browser_client, source, "stop-previous")
+
+
 @pytest.mark.parametrize("secret", ["", "short"])
 def test_a_refused_secret_changes_nothing(browser_client: Client, source: Source, secret: str) -> None:
     assert 'id="secret-error"' in press(browser_client, source, "secret", secret=secret)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
@@ -10,13 +11,14 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
+from postcall.alerts.models import AlertChannel
 from postcall.api.models import IdempotentRequest
 from postcall.followups.models import NumberKey
 from postcall.keeping.models import Erasure, Redaction
-from postcall.messages.models import Account
+from postcall.messages.models import Account, OwnText
 from postcall.sources.models import Source
 from postcall.workspaces.encryption import CannotDecrypt, EncryptedField
-from postcall.workspaces.models import Workspace
+from postcall.workspaces.models import User, Workspace
 from postcall.workspaces.rekey import BATCH, Batch, count_secrets, encrypted_columns, rekey
 
 OLD, NEW = "the-old-key-of-the-tests-0123456789", "the-new-key-of-the-tests-0123456789"
@@ -56,6 +58,14 @@ def one_of_each() -> None:
     erasure = Erasure.objects.create(number="plain-number", requested_at=now)
     Redaction.objects.create(
         erasure=erasure, workspace=home, account=account, number="plain-number", body="plain-body", since=now
+    )
+    person = User.objects.create(email="dana@northgate.example")
+    OwnText.objects.create(
+        workspace=home, person=person, kind="test", once=uuid4(), to="+14155550123", body="plain-own-text",
+        body_digest="0", encoding="GSM-7", segments=1, created_at=now,
+    )  # fmt: skip
+    AlertChannel.objects.create(
+        workspace=home, kind="webhook", address="plain-address", secret="plain-secret", shown="x", created_at=now
     )
 
 

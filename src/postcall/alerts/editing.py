@@ -16,6 +16,7 @@ from postcall.alerts.models import AlertChannel, AlertState, AlertWatch
 from postcall.outbound.addresses import OutboundError, Resolver, look_up, read
 from postcall.shapes import Strict
 from postcall.work import clock
+from postcall.workspaces.members import LONGEST_EMAIL
 from postcall.workspaces.models import Workspace
 from postcall.workspaces.scope import locked, within
 
@@ -59,7 +60,9 @@ def add_email(workspace: Workspace, address: str) -> AlertChannel:
         EmailValidator("type an e-mail address, such as desk@example.com")(address)
     except ValidationError as error:
         raise Invalid(str(error.messages[0]), "email") from None
-    return _add(workspace, AlertChannel.Kind.EMAIL, address, address[:255], "")
+    if not address.isascii() or len(address) > LONGEST_EMAIL:
+        raise Invalid(f"an e-mail address is made of ASCII letters, {LONGEST_EMAIL} at most", "email")
+    return _add(workspace, AlertChannel.Kind.EMAIL, address, address, "")
 
 
 def check_webhook(address: str, resolve: Resolver | None = None) -> None:

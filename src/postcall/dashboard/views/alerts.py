@@ -18,11 +18,14 @@ from postcall.alerts.matters import TOLD
 from postcall.alerts.models import AlertChannel, AlertDelivery
 from postcall.dashboard.access import Visit, member, owner
 from postcall.dashboard.forms import Form
+from postcall.dashboard.signing_in import noted_too_often
 from postcall.dashboard.verbs import alerts as verbs
 from postcall.dashboard.words import State
 from postcall.mail import can_mail
 
 SHOWN: Final = 20
+# Whoever owns a workspace may name anybody's address.
+MAX_TESTS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,11 @@ def remove(visit: Visit, channel_id: UUID) -> HttpResponse:
 def test(visit: Visit, channel_id: UUID) -> HttpResponse:
     """Sends a test alert, waits for the answer, and says what it was."""
     channel = visit.one(visit.rows(AlertChannel).select_related("workspace"), channel_id)
+    if noted_too_often(f"test alerts of {visit.workspace.pk}", visit.request, MAX_TESTS, from_anywhere=True):
+        flashes.error(
+            visit.request, f"Not sent: {MAX_TESTS} tests in a quarter of an hour are enough. Wait a little."
+        )
+        return visit.back(visit.to("settings-alerts"))
     sent = verbs.test(visit, channel)
     said = sent.tries[-1]["said"]
     if sent.arrived_at:

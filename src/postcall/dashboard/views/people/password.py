@@ -26,6 +26,9 @@ from postcall.workspaces.passwords import LASTS_H, link_parts, person_of
 
 # Mails to one address in a quarter of an hour, whoever asks for them.
 MAX_MAILS: Final = 3
+# Each holds a connection to the database: whoever asks for thousands of links must not take them all.
+MAX_AT_ONCE: Final = 8
+mailing: Final = threading.BoundedSemaphore(MAX_AT_ONCE)
 
 log = structlog.get_logger("postcall.dashboard")
 
@@ -52,6 +55,9 @@ def _asked(request: HttpRequest, form: Form) -> bool:
     if noted_too_often(f"password link for {email.lower()}", request, MAX_MAILS, from_anywhere=True):
         form.refuse("", TOO_MANY)
         return False
+    if not mailing.acquire(blocking=False):
+        form.refuse("", "Many links are asked for at this moment. Try again in a minute.")
+        return False
     address = str(request.META.get("REMOTE_ADDR", ""))
     threading.Thread(target=_mail_apart, args=(email, address), name="password mail").start()
     return True
@@ -62,6 +68,7 @@ def _mail_apart(email: str, address: str) -> None:
         mail_link(email, address)
     finally:
         connection.close()
+        mailing.release()
 
 
 def mail_link(email: str, address: str) -> None:

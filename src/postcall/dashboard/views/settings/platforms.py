@@ -94,7 +94,10 @@ def _page(
         "settings/platforms.html",
         {
             "tab": "platforms",
-            "cards": [_card(visit, source, form if source.pk == changing else None) for source in sources],
+            "cards": [
+                _card(visit, source, form if source.pk == changing else None, _made(visit, source))
+                for source in sources
+            ],
             "kinds": list(KINDS.values()),
             "adding": adding,
             "wanted": wanted_of(adding) if adding else (),
@@ -109,7 +112,12 @@ def _page(
     )
 
 
-def _card(visit: Visit, source: Source, form: Form | None = None) -> Card:
+def _made(visit: Visit, source: Source) -> str:
+    """Taken by a whole page alone: what merely looks for news must not use up what is shown once."""
+    return take_once(visit.request, visit.workspace, str(source.pk)) if visit.is_owner else ""
+
+
+def _card(visit: Visit, source: Source, form: Form | None = None, made: str = "") -> Card:
     auth = auth_of(source)
     # Who knows the address of a source that does not sign may put calls in.
     tells = bool(auth) or visit.may_act
@@ -120,7 +128,7 @@ def _card(visit: Visit, source: Source, form: Form | None = None) -> Card:
         bool(auth),
         "previous" in auth,
         refused_lately(source, REFUSALS_SHOWN),
-        take_once(visit.request, visit.workspace, str(source.pk)) if visit.is_owner else "",
+        made,
         form,
     )
 
@@ -196,7 +204,11 @@ def replace_secret(visit: Visit, source_id: UUID) -> HttpResponse:
 @require_POST
 @owner
 def stop_previous(visit: Visit, source_id: UUID) -> HttpResponse:
-    source = verbs.stop_previous(visit, source_id)
+    try:
+        source = verbs.stop_previous(visit, source_id)
+    except CannotEdit as error:
+        flashes.error(visit.request, f"Nothing was stopped: {error}.")
+        return visit.back(visit.to("settings-platforms"))
     flashes.success(visit.request, "Only the present secret is accepted from now on.")
     return visit.back(_to(visit, source))
 
