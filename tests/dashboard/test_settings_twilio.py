@@ -239,6 +239,13 @@ def test_it_tells_what_waits_and_what_another_account_still_follows(
     assert "1 text waits" in page
 
 
+def test_it_asks_for_what_is_missing_in_words_of_the_page(browser_client: Client, workspace: Workspace) -> None:
+    page = choose(browser_client, workspace, account_sid="", sender="").content.decode()
+    assert "Enter the account SID" in problem_of(page, "account_sid")
+    assert "Enter the number" in problem_of(page, "sender")
+    assert "account_sid." not in page
+
+
 def test_the_sample_workspace_keeps_the_sandbox(browser_client: Client, workspace: Workspace) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(is_sample=True)
     page = shown(browser_client, workspace, "settings/twilio")

@@ -139,8 +139,10 @@ def _content(form: Form) -> TwilioContent | None:
     for name in _SECRETS:
         if not re.fullmatch("[!-~]{0,128}", form[name]):
             form.refuse(name, "This has characters that no token of Twilio's has; copy it again")
-    content = form.checked(TwilioContent, _as_content(form), _FIELDS)
-    return content if form.is_well else None
+    as_content = _as_content(form)
+    if not form.is_well:
+        return None
+    return form.checked(TwilioContent, as_content, _FIELDS)
 
 
 def _as_content(form: Form) -> dict[str, Any]:
