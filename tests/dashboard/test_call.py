@@ -219,6 +219,25 @@ def test_it_says_why_a_call_is_not_judged_again(browser_client: Client, workspac
     assert "its texts have left" in page
 
 
+def test_it_says_that_what_was_said_is_forgotten(browser_client: Client, workspace: Workspace) -> None:
+    page = shown(browser_client, a_call(an_agent(workspace), transcript=[], forgotten_at=timezone.now()))
+    assert "What was said is forgotten" in page
+    assert "No transcript came" not in page
+    assert "Judge again" not in page
+
+
+@pytest.mark.parametrize("fields", [{"body": ""}, {"body": "Call [redacted]."}, {"to": ""}])
+def test_it_offers_nothing_to_send_where_the_text_is_forgotten(
+    browser_client: Client, workspace: Workspace, fields: dict[str, str]
+) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_follow_up(a_call(agent), an_action(agent))
+    message = a_message(follow_up, Message.Status.FAILED)
+    assert "Send it again" in shown(browser_client, follow_up.call)
+    Message.objects.filter(pk=message.pk).update(**fields)
+    assert "Send it again" not in shown(browser_client, follow_up.call)
+
+
 def test_it_sends_a_failed_text_again_with_a_reason(browser_client: Client, workspace: Workspace) -> None:
     agent = an_agent(workspace)
     message = a_message(a_follow_up(a_call(agent), an_action(agent)), Message.Status.FAILED, error_code=30034)

@@ -87,6 +87,15 @@ def test_it_finds_a_call_by_its_number_in_any_spelling(
     assert listed(browser_client, workspace, "?q=5550177") == [str(wanted.pk)]
 
 
+def test_it_finds_digits_that_were_said_or_texted(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    a_call(agent)
+    said = a_call(agent, transcript=[{"role": "agent", "text": "Your reference is 77315."}])
+    texted = a_call(agent)
+    a_follow_up(texted, an_action(agent), body="Your code is 7731.")
+    assert listed(browser_client, workspace, "?q=7731") == [str(texted.pk), str(said.pk)]
+
+
 @pytest.mark.parametrize("words", ["knee", "KNEE doctor", "Ortiz", 'say "ah"', "100%"])
 def test_it_finds_a_call_by_words(browser_client: Client, workspace: Workspace, words: str) -> None:
     agent = an_agent(workspace)

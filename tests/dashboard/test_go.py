@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
+
 from django.test import Client
 
 from postcall.dashboard.views.go import _PLACES
@@ -33,6 +36,21 @@ def test_it_finds_a_call_by_its_number_however_it_is_written(browser_client: Cli
     call = a_call(an_agent(workspace), customer_number="+14155550132")
     for written in ("+14155550132", "415 555 0132", "0132"):
         assert f"/w/{workspace.pk}/calls/{call.pk}" in places(browser_client, workspace, written)
+
+
+def test_it_says_when_a_call_was_by_the_readers_clock(browser_client: Client, workspace: Workspace) -> None:
+    a_call(an_agent(workspace), received_at=datetime(2026, 3, 2, 22, 30, tzinfo=UTC))
+    browser_client.cookies["postcall_zone"] = "Asia/Tokyo"
+    assert "Call, 3 Mar, 07:30" in places(browser_client, workspace, "0132")
+
+
+def test_it_knows_every_tab_of_the_settings(browser_client: Client, workspace: Workspace) -> None:
+    tabs = (
+        browser_client.get(f"/w/{workspace.pk}/settings/usage").content.decode().partition('aria-label="Settings"')
+    )
+    page = places(browser_client, workspace, "")
+    for address in re.findall(r'href="([^"]+)"', tabs[2].partition("</nav>")[0]):
+        assert f'href="{address}"' in page
 
 
 def test_it_leads_nobody_into_another_workspace(browser_client: Client, workspace: Workspace) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -15,7 +16,7 @@ from playwright.sync_api import Page, expect
 
 from postcall.calls.models import Call
 from postcall.dashboard.chart import BASE, TOP, chart
-from postcall.dashboard.figures import DAYS, Day, days
+from postcall.dashboard.figures import DAYS, Day, a_week_before, days
 from postcall.followups.models import FollowUp
 from postcall.ids import first_id, new_id
 from postcall.messages.models import Message
@@ -68,6 +69,20 @@ def a_text(agent: Any, booking: Any, ago: timedelta = timedelta(), **fields: Any
 
 def _id_of(at: Any) -> Any:
     return type(new_id())(int=first_id(at).int | new_id().int & (1 << 62) - 1)
+
+
+def test_it_compares_with_the_same_hour_of_the_readers_clock() -> None:
+    """The clocks went back on 1 November: a week before is seven days and an hour."""
+    with timezone.override(ZoneInfo("America/Los_Angeles")):
+        before = a_week_before(datetime(2026, 11, 3, 18, 0, tzinfo=UTC))
+    assert before == datetime(2026, 10, 27, 17, 0, tzinfo=UTC)
+
+
+def test_it_leads_from_todays_figures_to_todays_texts(browser_client: Client, workspace: Workspace) -> None:
+    page = shown(browser_client, workspace)
+    assert (
+        page.count(f'<a href="/w/{workspace.pk}/messages?') == page.count('date=today"><span class="k">') - 1 == 3
+    )
 
 
 def test_it_counts_today_beside_the_same_day_a_week_ago(browser_client: Client, workspace: Workspace) -> None:

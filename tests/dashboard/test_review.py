@@ -10,9 +10,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from postcall.dashboard.cards import stamp_of
+from postcall.dashboard.verbs.follow_ups import unless_changed
 from postcall.dashboard.views.review import PAGE_SIZE
 from postcall.followups.models import FollowUp
 from postcall.followups.optouts import opt_out
+from postcall.followups.review import NotPossible
 from postcall.messages.models import Message
 from postcall.workspaces.models import Workspace
 
@@ -250,6 +253,12 @@ def test_it_says_which_of_many_could_not_be_approved(browser_client: Client, hel
     ).content.decode()
     assert "Payment link: There is no text to send" in page
     assert "1 approved." in page
+
+
+def test_it_decides_about_nothing_that_changes_at_that_instant(held: FollowUp) -> None:
+    FollowUp.objects.get(pk=held.pk).save()
+    with pytest.raises(NotPossible, match="changed since you looked"), unless_changed(held, stamp_of(held)):
+        pytest.fail("it was not what the reviewer saw")
 
 
 @pytest.mark.parametrize("pressed", [{"do": "approve"}, {"do": "explode", "pick": "x"}, {"pick": "x"}, {}])

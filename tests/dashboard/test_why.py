@@ -55,6 +55,15 @@ def test_it_reads_a_number_that_has_never_called_as_in_the_agents_country(worksp
     assert numbers_meant(workspace, "+44 20 7946 0018") == ["+442079460018"]
 
 
+def test_it_takes_last_digits_as_they_are_typed(workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    a_call(agent, customer_number="+14155559132")
+    assert numbers_meant(workspace, "9132") == ["+14155559132"]
+    assert numbers_meant(workspace, "0132") == []
+    assert numbers_meant(workspace, "0002") == []
+    assert numbers_meant(workspace, "05559132") == ["+14155559132"]
+
+
 def test_it_asks_which_of_several_numbers_is_meant(browser_client: Client, workspace: Workspace) -> None:
     agent = an_agent(workspace)
     a_call(agent)
@@ -125,6 +134,20 @@ def test_it_says_what_a_held_text_waits_for(browser_client: Client, workspace: W
     assert "is held: the text is ready and waits for somebody to approve it" in asked(browser_client, workspace)
 
 
+def test_it_does_not_say_of_a_text_that_may_have_left_that_it_did_not(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    agent = an_agent(workspace)
+    left = a_follow_up(
+        a_call(agent), an_action(agent), outcome="skipped", reason="rejected", detail="Left by Rosa."
+    )
+    a_message(left, Message.Status.UNCONFIRMED)
+    page = asked(browser_client, workspace)
+    assert "may have been sent, or not: it could not be found out" in page
+    assert "was not sent" not in page
+    assert "unconfirmed, left as it is" in browser_client.get(f"/w/{workspace.pk}/calls").content.decode()
+
+
 def test_it_finds_a_call_about_which_another_number_was_texted(
     browser_client: Client, workspace: Workspace
 ) -> None:
@@ -140,10 +163,15 @@ def test_it_finds_a_call_whose_number_could_not_be_read(browser_client: Client, 
     assert f'id="call-{call.pk}"' in asked(browser_client, workspace)
 
 
+def test_it_takes_no_zeros_for_the_end_of_a_number(browser_client: Client, workspace: Workspace) -> None:
+    call = a_call(an_agent(workspace), customer_number="", customer_number_raw="0000000")
+    assert f'id="call-{call.pk}"' not in asked(browser_client, workspace)
+
+
 def test_it_says_that_nothing_was_attached(browser_client: Client, workspace: Workspace) -> None:
     a_call(an_agent(workspace))
     page = asked(browser_client, workspace)
-    assert "Nothing was to follow: no action was attached to Front desk" in page
+    assert "Nothing followed: no action was attached to Front desk then" in page
 
 
 def test_it_says_that_nobody_set_the_agent_up(browser_client: Client, workspace: Workspace) -> None:

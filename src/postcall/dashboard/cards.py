@@ -16,6 +16,7 @@ from postcall.dashboard.words import Numbered, State, asks_every_s, event_state
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.reasons import in_words, mend_of
 from postcall.followups.review import expires_at
+from postcall.keeping.spellings import ERASED
 from postcall.messages.errors import ErrorText, explain
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message
 from postcall.messages.prices import Estimate, Estimates
@@ -235,7 +236,10 @@ class Card:
 
     @property
     def can_resend(self) -> bool:
-        return self.message is not None and self.message.status in _RESENDABLE and not self.is_asking
+        message = self.message
+        if message is None or message.status not in _RESENDABLE or self.is_asking:
+            return False
+        return bool(message.to and message.body) and ERASED not in message.body
 
     @property
     def can_cancel(self) -> bool:
@@ -244,7 +248,8 @@ class Card:
     @property
     def can_leave(self) -> bool:
         """Whether a text that was left to the operator can be left as it is."""
-        return self.is_held and self.can_resend
+        resendable = self.message is not None and self.message.status in _RESENDABLE
+        return self.is_held and resendable and not self.is_asking
 
     @property
     def counted(self) -> Counted:

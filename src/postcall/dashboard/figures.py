@@ -63,6 +63,11 @@ def count(workspace: Workspace, since: datetime, until: datetime) -> Counts:
     return Counts(calls.count(), **texts)
 
 
+def a_week_before(now: datetime) -> datetime:
+    """A week before by the reader's clock: the same hour, also where the clocks have changed since."""
+    return timezone.localtime(now) - WEEK
+
+
 def midnight(now: datetime) -> datetime:
     """When the reader's day began."""
     return timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)

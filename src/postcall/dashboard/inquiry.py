@@ -57,6 +57,12 @@ _WAYS: Final[dict[str, str]] = {
     Message.Status.UNCONFIRMED: "may have been sent, or not: Twilio is asked before anything is sent again",
     Message.Status.CANCELED: "was canceled before it left",
 }
+# Of texts about which nothing more is done.
+_ENDS: Final[dict[str, str]] = {
+    Message.Status.UNDELIVERED: _WAYS[Message.Status.UNDELIVERED],
+    Message.Status.FAILED: _WAYS[Message.Status.FAILED],
+    Message.Status.UNCONFIRMED: "may have been sent, or not: it could not be found out",
+}
 # Where a reason is mended: the name of the page, and what the link says. Else it is the call's own page.
 _RULES: Final = ("settings-rules", "Sending rules")
 _TWILIO: Final = ("settings-twilio", "Twilio settings")
@@ -140,10 +146,15 @@ def numbers_meant(workspace: Workspace, written: str) -> list[str]:
     if _SPELLED_OUT.match(written):
         return [number] if (number := e164(written)) else []
     read = list(dict.fromkeys(number for region in _regions(workspace) if (number := e164(written, region))))
-    calls, last = within(workspace, Call), digits.lstrip("0")
+    calls = within(workspace, Call)
     if known := _known(calls.filter(customer_number__in=read)):
         return known
-    return _known(finding.with_number(calls, workspace, last).filter(customer_number__endswith=last)) or read[:1]
+    # A zero in front may be one that is dialed within a country alone.
+    for last in dict.fromkeys((digits, digits.lstrip("0"))):
+        ending = finding.with_number(calls, workspace, last).filter(customer_number__endswith=last)
+        if len(last) >= FEWEST_DIGITS and (known := _known(ending)):
+            return known
+    return read[:1]
 
 
 def _regions(workspace: Workspace) -> list[str | None]:
@@ -176,9 +187,10 @@ def _spelled_unreadably(workspace: Workspace, number: str) -> list[UUID]:
     """Calls with a number that could not be read when they came in, and has this one's last digits."""
     unread = within(workspace, Call).filter(customer_number="").exclude(customer_number_raw="").order_by("-pk")
     spelled = (
-        (pk, re.sub(r"\D", "", raw)) for pk, raw in unread.values_list("pk", "customer_number_raw")[:_UNREAD]
+        (pk, re.sub(r"\D", "", raw).lstrip("0"))
+        for pk, raw in unread.values_list("pk", "customer_number_raw")[:_UNREAD]
     )
-    return [pk for pk, digits in spelled if len(digits) >= _FEWEST_ALIKE and number.endswith(digits.lstrip("0"))]
+    return [pk for pk, digits in spelled if len(digits) >= _FEWEST_ALIKE and number.endswith(digits)]
 
 
 def _sentences(call: Call) -> Iterator[Sentence]:
@@ -205,7 +217,7 @@ def _without_follow_ups(call: Call) -> Sentence:
     agent = call.agent.name if call.agent else "the agent"
     return Sentence(
         State("idle", "idle", "nothing attached"),
-        f"Nothing was to follow: no action was attached to {agent}",
+        f"Nothing followed: no action was attached to {agent} then, or the call was for the log only",
         mend="Attach one, and the next call is judged.",
         address=to("agent-actions", call.agent_id) if call.agent_id else to("agents"),
         link="The agent’s actions",
@@ -223,9 +235,12 @@ def _about(follow_up: FollowUp, call: Call) -> Sentence:
     address, link = mended_at(follow_up) or (to("call", call.pk) + f"#of-{follow_up.pk}", "The follow-up")
     made, reason = message is not None, follow_up.reason
     what = "is held" if follow_up.outcome == FollowUp.Outcome.HELD else "was not sent"
+    why = f": {_lower(in_words(reason, made=made))}" if reason else ""
+    if message is not None and message.status in _ENDS:
+        what, why = _ENDS[message.status], ", and Postcall does nothing more about it by itself"
     return Sentence(
         state,
-        f"{action} {what}: {_lower(in_words(reason, made=made))}" if reason else f"{action} {what}",
+        f"{action} {what}{why}",
         detail=_particulars(follow_up),
         mend=_mend(follow_up, made=made),
         address=address,

@@ -76,6 +76,8 @@ _UNDER_WAY: Final = {
     Message.Status.SENT,
     Message.Status.UNCONFIRMED,
 }
+# Of these it is so whatever somebody decides.
+_LEFT_AS_IT_IS: Final = {Message.Status.UNDELIVERED, Message.Status.FAILED, Message.Status.UNCONFIRMED}
 EXPECTED_WITHIN: Final = timedelta(minutes=10)
 SOON_S: Final = 2
 LATER_S: Final = 60
@@ -149,6 +151,13 @@ def follow_up_state(follow_up: FollowUp) -> State:
         return State("wait", "held", f"held: {reason}" if reason else "held")
     if follow_up.outcome == FollowUp.Outcome.MESSAGE and (message := message_of(follow_up)):
         return message_state(message)
+    if (
+        follow_up.reason == Reason.REJECTED
+        and (message := message_of(follow_up))
+        and message.status in _LEFT_AS_IT_IS
+    ):
+        _, icon, words = _MESSAGES[message.status]
+        return State("idle", icon, f"{words}, left as it is")
     return State("idle", "idle", reason or "skipped")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from django.contrib import messages as flashes
@@ -33,10 +34,15 @@ def tried(visit: Visit, verb: Callable[[], object]) -> bool:
     return True
 
 
-def unless_changed(follow_up: FollowUp, seen: str) -> None:
-    """Raises NotPossible where a held follow-up is not what somebody saw who decides about many at once."""
-    if seen and follow_up.outcome == FollowUp.Outcome.HELD and seen != stamp_of(follow_up):
-        raise NotPossible("changed", "It has changed since you looked at it: look again before you decide.")
+@contextmanager
+def unless_changed(follow_up: FollowUp, seen: str) -> Iterator[None]:
+    """Raises NotPossible where a held follow-up is not what somebody saw who decides about many at once; as long as
+    this lasts it does not change."""
+    with transaction.atomic():
+        fresh = FollowUp.objects.select_for_update(of=("self",)).get(pk=follow_up.pk)
+        if seen and fresh.outcome == FollowUp.Outcome.HELD and seen != stamp_of(fresh):
+            raise NotPossible("changed", "It has changed since you looked at it: look again before you decide.")
+        yield
 
 
 # Each raises one of REFUSALS, and then nothing is changed and nothing stands in the audit log.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from django.http import HttpResponse, QueryDict
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
@@ -21,7 +22,6 @@ from postcall.dashboard.words import caller_name
 from postcall.shapes import storable
 
 MOST_OF_A_KIND: Final = 5
-_A_NUMBER: Final = re.compile(r"[+\d][\d\s().-]{2,}")
 
 # Where one can go by name: words, icon, other words by which one may look for it, and what only owners or people
 # who may act see.
@@ -36,7 +36,16 @@ _PLACES: Final = (
     ("settings-twilio", "Settings, Twilio", "settings", "account sender sandbox", ""),
     ("settings-platforms", "Settings, Voice platforms", "settings", "sources webhook vapi retell synthflow", ""),
     ("settings-rules", "Settings, Sending rules", "settings", "hours window cap countries", ""),
+    ("settings-judge", "Settings, Judge", "settings", "model verdicts", ""),
     ("opt-outs", "Settings, Opt-outs", "settings", "stop blocked numbers", ""),
+    ("settings-alerts", "Settings, Alerts", "settings", "e-mail webhook notify told", ""),
+    ("members", "Settings, Members", "settings", "people roles invite invitations", ""),
+    ("settings-keys", "Settings, API keys", "settings", "programs secrets", ""),
+    ("usage", "Settings, Usage and cost", "settings", "price money spent report csv", ""),
+    ("settings-retention", "Settings, Retention", "settings", "forget delete days privacy", ""),
+    ("settings-audit", "Settings, Audit log", "settings", "who changed history export", "acts"),
+    ("settings-general", "Settings, Workspace", "settings", "name rename", ""),
+    ("my-phone", "My phone", "device", "test texts own number", ""),
 )
 
 
@@ -63,7 +72,7 @@ def go(visit: Visit) -> HttpResponse:
 
 def found(visit: Visit, text: str) -> Iterator[Place]:
     """The calls of a number first, then pages, actions and agents by their names, then the log's search."""
-    if _A_NUMBER.fullmatch(text):
+    if searching.number_in(text):
         yield from _calls(visit, text)
         yield Place(
             f"Why did {text} get no text?", "", "unsure", visit.to("why") + "?" + urlencode({"number": text})
@@ -98,7 +107,12 @@ def _calls(visit: Visit, text: str) -> Iterator[Place]:
     asked["q"] = text
     calls = searching.find_calls(visit.workspace, asked).select_related("agent").defer("transcript")
     for call in calls.order_by("-pk")[:MOST_OF_A_KIND]:
-        yield Place(_who(call), f"Call, {call.received_at:%-d %b, %H:%M}", "calls", visit.to("call", call.pk))
+        yield Place(
+            _who(call),
+            f"Call, {date_format(timezone.localtime(call.received_at), 'j M, H:i')}",
+            "calls",
+            visit.to("call", call.pk),
+        )
 
 
 def _who(call: Call) -> str:

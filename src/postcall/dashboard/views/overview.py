@@ -21,7 +21,7 @@ from postcall.calls.models import Call
 from postcall.dashboard.access import Visit, member
 from postcall.dashboard.chart import chart
 from postcall.dashboard.checklist import checklist
-from postcall.dashboard.figures import DAYS, WEEK, Counts, by_action, count, days, midnight
+from postcall.dashboard.figures import DAYS, WEEK, Counts, a_week_before, by_action, count, days, midnight
 from postcall.followups.models import FollowUp
 from postcall.messages.pausing import pauses
 from postcall.sources.models import Source
@@ -128,12 +128,12 @@ def _content(visit: Visit, now: datetime) -> dict[str, Any]:
     shown = days(visit.workspace, now)
     return {
         "today": today,
-        "before": count(visit.workspace, start - WEEK, now - WEEK),
+        "before": count(visit.workspace, start - WEEK, a_week_before(now)),
         "todos": todos,
         "heading": heading(today, todos),
         "held_count": visit.rows(FollowUp).filter(outcome=FollowUp.Outcome.HELD).count(),
         "has_calls": visit.rows(Call).exists(),
-        "week_ago": now - WEEK,
+        "week_ago": a_week_before(now),
         "now": now,
         "days": shown,
         "chart": chart(shown) if any(day.bars for day in shown) else None,

@@ -166,8 +166,8 @@ def decide(visit: Visit) -> HttpResponse:
     done, refused = 0, Counter[str]()
     for follow_up in visit.rows(FollowUp).filter(pk__in=seen).select_related("action").order_by("pk"):
         try:
-            unless_changed(follow_up, seen[follow_up.pk])
-            verb(visit, follow_up)
+            with unless_changed(follow_up, seen[follow_up.pk]):
+                verb(visit, follow_up)
             done += 1
         except REFUSALS as refusal:
             refused[f"{follow_up.action.name}: {refusal}"] += 1
