@@ -19,7 +19,7 @@ from postcall.followups.models import FollowUp
 from postcall.followups.policy import Go, Refused, Wait
 from postcall.followups.snapshot import AgentAsItWas, Snapshot
 from postcall.judge import guards, quotes, verdicts
-from postcall.judge.verdicts import Answer, Case, Condition, Evidence, Judge, Verdict
+from postcall.judge.verdicts import Answer, Case, Condition, Evidence, Judge, JudgeFailed, Verdict
 from postcall.workspaces.models import Workspace
 
 _CONDITION: Final = "condition"
@@ -92,11 +92,19 @@ def rehearse(call: CallFacts, snapshot: Snapshot, revision: Revision, judge: Jud
     Raises JudgeFailed.
     """
     live = snapshot.model_copy(update={"mode": "live"})
-    read = _read(call, live.agent, judge, revision.condition, revision.message, live.inputs)
-    composed = compose(revision.message, live.inputs, call, live.agent, read.answers)
-    told = read.objection.evidence if read.objection else None
     contact = contact_of(call)
     to = gate(live, revision, call, contact) if stage.number_known else contact.stopped or contact.customer
+    read = _read(
+        call,
+        live.agent,
+        judge,
+        revision.condition,
+        revision.message,
+        live.inputs,
+        listen=to == contact.customer and guards.customer_spoke(call.turns),
+    )
+    composed = compose(revision.message, live.inputs, call, live.agent, read.answers)
+    told = read.objection.evidence if read.objection else None
     if isinstance(to, Stopped):
         return Rehearsal(Decision(FollowUp.Outcome.SKIPPED, to.reason, to.detail), read.verdict, told, composed)
     # What the customer asked for is about the customer's number, not about the driver on duty.
@@ -120,12 +128,16 @@ def _read(
     condition: str,
     message: str,
     bindings: Mapping[str, Binding],
+    *,
+    listen: bool = False,
 ) -> _Read:
-    """What judge and guard say of the call."""
+    """What judge and guard say of the call. `listen`: a judge that hears objections is asked although nothing else
+    has to be decided; where it fails at that, what always goes out goes."""
     heard = guards.asked_not_to_be_texted(call.turns)
     objection = Objection(heard[0] == "explicit", heard[1]) if heard else None
     asks = {name: binding for name in inputs_of(message) if isinstance(binding := bindings.get(name), Ask)}
-    if not call.has_words or not (condition or asks):
+    only_listen = not (condition or asks)
+    if not call.has_words or (only_listen and not (listen and judge.listens)):
         return _Read(None, {}, objection)
     conditions = [Condition(_CONDITION, condition)] if condition else []
     case = Case(
@@ -137,7 +149,12 @@ def _read(
         started_at=call.when.astimezone(agent.zone),
         variables={"action_results": call.variables.get("action_results", {})},
     )
-    judgement = quotes.checked(judge.decide(case), call.turns, conditions)
+    try:
+        judgement = quotes.checked(judge.decide(case), call.turns, conditions)
+    except JudgeFailed:
+        if only_listen:
+            return _Read(None, {}, objection)
+        raise
     if judgement.objection and not (objection and objection.explicit):
         objection = Objection(True, judgement.objection)
     return _Read(judgement.verdicts.get(_CONDITION), judgement.answers, objection)
