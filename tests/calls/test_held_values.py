@@ -106,3 +106,17 @@ def test_it_stands_whatever_a_platform_sends(agent: Agent) -> None:
     a_call(agent, collected={"": "x", " ": "y", "..": "z", "deep": nested, "many": many})
     a_call(agent, collected=["not", "an", "object"])
     assert held_values(agent).calls == 2
+
+
+@pytest.mark.parametrize("name", ["pin_code", "userPin", "card_cvv", "SSN", "one_time_code", "otp"])
+def test_it_shows_no_value_of_a_secret_however_it_is_written(agent: Agent, name: str) -> None:
+    a_call(agent, collected={name: "4821"}, action_results={"get_access_token": {"result": "open sesame"}})
+    assert [each.values for each in held_values(agent).held] == [(), ()]
+
+
+def test_it_shows_no_card_but_an_order(agent: Agent) -> None:
+    a_call(agent, collected={"paid_with": "4111 1111 1111 1111", "shipping": "481516"})
+    assert {each.name: each.values for each in held_values(agent).held} == {
+        "paid_with": (),
+        "shipping": ("481516",),
+    }

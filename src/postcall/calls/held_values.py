@@ -22,6 +22,8 @@ MOST_EXAMPLES: Final = 3
 LONGEST: Final = 28
 _MOST_IN_A_CALL: Final = 300
 _DEEPEST: Final = 5
+# Of a value nothing past this is looked at: what is shown of it is far shorter.
+_READ: Final = 400
 _NAMESPACES: Final[tuple[tuple[Namespace, str], ...]] = (
     ("collected", "collected"),
     ("extracted", "extracted"),
@@ -31,10 +33,15 @@ _NAMESPACES: Final[tuple[tuple[Namespace, str], ...]] = (
 # Names under which platforms and tools hand about what opens doors, and what nobody is to read over a shoulder.
 _SECRET: Final = re.compile(
     r"pass(?:word|phrase|wd|code)|secret|token|api.?key|credential|authori[sz]ation|signature|cookie|session.?id"
-    r"|\bcvv\b|\bcvc\b|\bssn\b|\bpin\b|card.?(?:no|num)|iban|private.?key",
+    r"|card.?(?:no|num)|private.?key|(?:security|access|verification|one.?time).?code",
     re.IGNORECASE,
 )
-_LIKE_A_KEY: Final = re.compile(r"(?<!\S)(?!\d{4}-\d\d-\d\d)(?=\S*\d)(?=\S*[A-Za-z])[\w.+/=:-]{24,}")
+# The same, as words of their own: a shipping number is no PIN.
+_SECRET_WORDS: Final = frozenset({"pin", "cvv", "cvc", "ssn", "otp", "iban", "pwd"})
+# Keys; and as many digits as a payment card has.
+_LIKE_A_KEY: Final = re.compile(
+    r"(?<!\S)(?!\d{4}-\d\d-\d\d)(?=\S*\d)(?=\S*[A-Za-z])[\w.+/=:-]{24,}|(?<!\d)(?:\d[ -]?){15,18}\d(?!\d)"
+)
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
@@ -84,7 +91,10 @@ def held_values(agent: Agent) -> HeldValues:
     for one in variables:
         for key, value in dict(_leaves_of(one)).items():
             found.setdefault(key, []).append(value)
-    held = [Held(*key, calls=len(values), values=_examples(key[2], values)) for key, values in found.items()]
+    held = [
+        Held(namespace, tool, name, len(values), _examples(tool, name, values))
+        for (namespace, tool, name), values in found.items()
+    ]
     held.sort(key=lambda each: (-each.calls, each.tool, each.name))
     kept = [each for namespace, _ in _NAMESPACES for each in _first(held, namespace)]
     return HeldValues(len(variables), tuple(sorted(kept, key=lambda each: -each.calls)))
@@ -126,7 +136,7 @@ def _leaves(tree: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
         # Of a list the first stands for all: a path that picks the fifth is seldom meant.
         yield from _leaves(tree[0], f"{path}.0" if path else "0", depth + 1)
     elif _is_path(path):
-        yield path, str(tree).lower() if isinstance(tree, bool) else str(tree)
+        yield path, str(tree).lower() if isinstance(tree, bool) else str(tree)[:_READ]
 
 
 def _is_path(path: str) -> bool:
@@ -136,11 +146,15 @@ def _is_path(path: str) -> bool:
         return False
 
 
-def _examples(name: str, values: Sequence[str]) -> tuple[str, ...]:
-    if _SECRET.search(name):
+def _examples(tool: str, name: str, values: Sequence[str]) -> tuple[str, ...]:
+    if _is_secret(tool) or _is_secret(name):
         return ()
     shown = dict.fromkeys(_cut(value) for value in values if not _LIKE_A_KEY.search(value))
     return tuple(shown)[:MOST_EXAMPLES]
+
+
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET.search(name)) or not _SECRET_WORDS.isdisjoint(_words(name))
 
 
 def _cut(value: str) -> str:
