@@ -192,11 +192,15 @@ def test_it_follows_up_on_recent_calls_only_and_only_when_asked(
     agent = an_agent(workspace)
     before = timezone.now() - timedelta(days=2)
     old = a_call(None, workspace, agent_ref="asst-unknown", received_at=before)
+    late = a_call(None, workspace, agent_ref="asst-unknown", ended_at=before)
     recent = a_call(None, workspace, agent_ref="asst-unknown")
+    assert "Follow up on the 1 call of" in text_of(browser_client, at(workspace, "/unknown"))
     browser_client.post(at(workspace, "/unknown/adopt"), adopted(agent=str(agent.pk), follow_up="1"))
     old.refresh_from_db()
     recent.refresh_from_db()
+    late.refresh_from_db()
     assert (old.agent, old.status, old.due_at) == (agent, Call.Status.DONE, None)
+    assert late.status == Call.Status.DONE
     assert (recent.agent, recent.status) == (agent, Call.Status.RECEIVED)
     assert recent.due_at is not None
     assert not FollowUp.objects.exists()

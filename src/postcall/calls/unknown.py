@@ -25,7 +25,8 @@ MOST_LISTED: Final = 100
 
 @dataclass(frozen=True)
 class UnknownAgent:
-    """An agent as a platform names it; `ref` empty: the calls name none. `recent` of `calls`: of the last day."""
+    """An agent as a platform names it; `ref` empty: the calls name none. `recent` of `calls`: came in, and ended,
+    during the last day."""
 
     source_kind: str
     ref: str
@@ -36,11 +37,11 @@ class UnknownAgent:
 
 def unknown_agents(workspace: Workspace) -> list[UnknownAgent]:
     """Those for which calls of the workspace wait, the latest first."""
-    since = clock.now() - FOLLOWED_UP_WITHIN
+    recent = _recent(clock.now())
     counted = (
         _waiting(workspace)
         .values("source_kind", "agent_ref")
-        .annotate(calls=Count("pk"), recent=Count("pk", filter=Q(received_at__gte=since)), last=Max("received_at"))
+        .annotate(calls=Count("pk"), recent=Count("pk", filter=recent), last=Max("received_at"))
         .order_by("-last")
     )
     return [
@@ -67,13 +68,19 @@ def adopt(agent: Agent, source_kind: str, ref: str, *, follow_up: bool) -> int:
     waiting = _waiting(agent.workspace).filter(source_kind=source_kind, agent_ref=ref)
     judged = 0
     if follow_up:
-        judged = waiting.filter(received_at__gte=now - FOLLOWED_UP_WITHIN).update(
+        judged = waiting.filter(_recent(now)).update(
             agent=agent, status=Call.Status.RECEIVED, due_at=Greatest(F("judge_after"), now), processed_at=None
         )
     filed = waiting.update(agent=agent, status=Call.Status.DONE, due_at=None, processed_at=now)
     if judged:
         wake("calls")
     return judged + filed
+
+
+def _recent(now: datetime) -> Q:
+    """Also by when it ended: a call of last week may be reported today."""
+    since = now - FOLLOWED_UP_WITHIN
+    return Q(received_at__gte=since) & (Q(ended_at__isnull=True) | Q(ended_at__gte=since))
 
 
 def _waiting(workspace: Workspace) -> QuerySet[Call]:

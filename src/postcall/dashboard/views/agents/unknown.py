@@ -73,7 +73,8 @@ def adopt(visit: Visit) -> HttpResponse:
         form.refuse_for(error, {"": "agent"})
         return _page(visit, form)
     told = "1 call is" if calls == 1 else f"{calls} calls are"
-    flashes.success(visit.request, f"{told} {agent.name}’s now, and so is every call to come.")
+    to_come = ", and so is every call to come" if form["ref"] else ""
+    flashes.success(visit.request, f"{told} {agent.name}’s now{to_come}.")
     return visit.back(visit.to("agent", agent.pk))
 
 
