@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from postcall.actions.models import Action, Attachment
+from postcall.actions.models import Action, Attachment, Revision
 from postcall.workspaces.models import AuditEntry, Membership, Workspace
 
 from .factories import MESSAGE, a_call, a_follow_up, a_member, a_message, a_workspace, an_action, an_agent
@@ -102,9 +102,13 @@ def test_it_archives_and_restores_without_attachments(
 ) -> None:
     place = f"actions/{booking.action_id}"
     assert "Detaches it from 1 agent" in shown(browser_client, workspace)
+    Revision.objects.update(message="You’re booked, {name}")
+    assert 'name="mend-text"' in shown(browser_client, workspace, place)
     press(browser_client, workspace, f"{place}/archive")
     assert "Booking confirmation" in shown(browser_client, workspace, "actions?shown=archived")
-    assert "Save</button>" not in shown(browser_client, workspace, place)
+    page = shown(browser_client, workspace, place)
+    assert "Save</button>" not in page
+    assert 'name="mend-text"' not in page
     press(browser_client, workspace, f"{place}/restore")
     assert "Not attached" in shown(browser_client, workspace)
     assert not Attachment.objects.filter(deleted_at=None).exists()
@@ -240,6 +244,16 @@ def test_it_makes_values_up_before_any_call(browser_client: Client, workspace: W
     page = preview(browser_client, workspace, "Your order <order_number> at <business> is ready")
     assert "NC-4821" in page
     assert "with made-up values" in page
+
+
+def test_it_counts_a_text_as_it_will_be_written(
+    browser_client: Client, workspace: Workspace, booking: Attachment
+) -> None:
+    booking.inputs = {"time": {"from": "fixed", "value": "9 a.m."}}
+    booking.save()
+    page = preview(browser_client, workspace, "At <time>.", booking.action)
+    assert '<span class="filled ">9 a.m</span>.' in page
+    assert "<dt>Characters</dt><dd>9 " in page
 
 
 def test_it_names_the_character_that_makes_a_text_dearer(browser_client: Client, workspace: Workspace) -> None:

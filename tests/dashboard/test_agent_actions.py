@@ -220,6 +220,18 @@ def test_it_keeps_rules_and_a_number_stays_one(browser_client: Client, agent: Ag
     assert attachment.only_if == [*rules, added_rule]
 
 
+def test_it_throws_nothing_away_that_is_half_said(browser_client: Client, agent: Agent) -> None:
+    attachment = an_action(agent)
+    answer = save(browser_client, attachment, only_if__0__value="inbound")
+    assert 'id="only_if.0.from-error"' in answer.content.decode()
+    unbound = {"mode": "off", "inputs__customer_name__from": ""}
+    answer = save(browser_client, attachment, **unbound, inputs__customer_name__fallback="friend")
+    assert "or empty what stands in for it" in answer.content.decode()
+    assert save(browser_client, attachment, **unbound, inputs__customer_name__fallback="there").status_code == 302
+    attachment.refresh_from_db()
+    assert "customer_name" not in attachment.inputs
+
+
 def test_it_takes_rules_away(browser_client: Client, agent: Agent) -> None:
     attachment = an_action(agent, only_if=[{"from": "collected", "name": "party", "is": "present"}])
     save(browser_client, attachment, only_if__0__from="", only_if__0__name="", only_if__0__is="present")

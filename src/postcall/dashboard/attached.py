@@ -14,7 +14,7 @@ MODES: Final = {
     "approve": "Approve: each text waits for a person",
     "live": "Live",
 }
-_IS: Final = {
+COMPARISONS: Final = {
     "present": "has a value",
     "absent": "has no value",
     "equals": "is",
@@ -108,5 +108,7 @@ def rule_in_words(rule: Mapping[str, Any]) -> str:
     name = f"{tool}: {rule.get('name')}" if tool else str(rule.get("name"))
     value = rule.get("value")
     return " ".join(
-        part for part in (name, _IS.get(rule.get("is", ""), ""), "" if value is None else f"“{value}”") if part
+        part
+        for part in (name, COMPARISONS.get(rule.get("is", ""), ""), "" if value is None else f"“{value}”")
+        if part
     )

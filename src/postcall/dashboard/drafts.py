@@ -14,7 +14,7 @@ from postcall.actions.message import ADVISED_LENGTH, MAX_LENGTH, PLACEHOLDER, in
 from postcall.actions.models import Action
 from postcall.agents.models import Agent
 from postcall.dashboard.access import Visit
-from postcall.followups.compose import length_of
+from postcall.followups.compose import in_place, length_of
 from postcall.followups.sampling import Sample, samples_for
 from postcall.messages.models import SendingAccount
 from postcall.messages.prices import Estimate, estimate
@@ -103,14 +103,15 @@ def preview(visit: Visit, action: Action | None, message: str, condition: str, *
     businesses = list(dict.fromkeys(agent.business_name for agent in agents if agent.business_name))
     names = inputs_of(message)
     samples = samples_for(visit.workspace, action, names, businesses[0] if businesses else "")
-    body = PLACEHOLDER.sub(lambda found: samples[found[1]].value, message)
+    pieces = list(_pieces(message, samples))
+    body = "".join(piece.text for piece in pieces)
     segments = count(body)
     draft = hints.Draft(message, condition, always, businesses)
     return Preview(
         message=message,
         body=body,
         samples=samples,
-        pieces=list(_pieces(message, samples)),
+        pieces=pieces,
         hints=_hints(draft, body, segments),
         segments=segments,
         price=estimate(visit.workspace, segments.count, _country(agents)) if body else None,
@@ -150,7 +151,7 @@ def _pieces(message: str, samples: Mapping[str, Sample]) -> Iterator[Piece]:
     last = 0
     for found in PLACEHOLDER.finditer(message):
         yield from _marked(message[last : found.start()], filled=False)
-        yield from _marked(samples[found[1]].value, filled=True)
+        yield from _marked(in_place(samples[found[1]].value, message[found.end() :]), filled=True)
         last = found.end()
     yield from _marked(message[last:], filled=False)
 

@@ -18,6 +18,7 @@ from postcall.dashboard.cards import InputShown, Run, origin_of
 from postcall.dashboard.forms import Form
 from postcall.dashboard.paging import uuid_or_none
 from postcall.followups import policy
+from postcall.followups.compose import length_of
 from postcall.followups.facts import CallFacts, facts_of
 from postcall.followups.handing import Sender
 from postcall.followups.models import FollowUp, Reason
@@ -98,10 +99,6 @@ class Tried:
         return self.rehearsal.composed.missing
 
     @property
-    def unsafe(self) -> Mapping[str, str]:
-        return self.rehearsal.composed.unsafe
-
-    @property
     def bubble(self) -> list[Run]:
         """The text as far as it could be filled; what is missing stands as its placeholder."""
         composed = self.rehearsal.composed
@@ -111,6 +108,10 @@ class Tried:
     def segments(self) -> Segments | None:
         body = self.rehearsal.composed.body
         return count(body) if body else None
+
+    @property
+    def characters(self) -> int:
+        return length_of(self.rehearsal.composed.body)
 
     @property
     def evidence(self) -> list[dict[str, Any]]:

@@ -62,7 +62,9 @@ def _fixed(action: Action) -> Iterable[tuple[str, str]]:
     for inputs in Attachment.objects.filter(action=action, deleted_at=None).values_list("inputs", flat=True):
         for name, binding in inputs.items():
             if isinstance(binding, Mapping) and binding.get("from") == "fixed":
-                yield name, str(binding.get("value", ""))
+                value = as_text(binding.get("value"))
+                if isinstance(value, str):
+                    yield name, value
 
 
 def _of_calls(workspace: Workspace, action: Action, names: Sequence[str]) -> Iterable[tuple[str, str]]:

@@ -42,7 +42,7 @@ def agents(visit: Visit, action_id: UUID) -> HttpResponse:
     if not visit.may_act:
         raise PermissionDenied
     form = Form.posted(visit.request)
-    chosen = _chosen(visit, form)
+    chosen = _chosen(visit, action, form)
     if not chosen:
         return _page(visit, action, form, status=422)
     pattern = next((each for each in attached(action) if str(each.pk) == form["copy"]), None)
@@ -50,11 +50,13 @@ def agents(visit: Visit, action_id: UUID) -> HttpResponse:
     return redirect(visit.to("action-agents", action.pk))
 
 
-def _chosen(visit: Visit, form: Form) -> list[Agent]:
+def _chosen(visit: Visit, action: Action, form: Form) -> list[Agent]:
     picked = [known for pk in visit.request.POST.getlist("agent") if (known := uuid_or_none(pk))]
     rows = list(visit.rows(Agent).filter(pk__in=picked, deleted_at=None).order_by("name"))
     if not rows:
         form.refuse("agents", "Tick the agents that are to use it")
+    if form["copy"] and form["copy"] not in {str(each.pk) for each in attached(action)}:
+        form.refuse("copy", "That agent does not use it any more. Choose another, or leave them unbound")
     if form["mode"] not in MODES:
         form.refuse("mode", "Choose one of the modes")
     return rows if form.is_well else []

@@ -12,6 +12,7 @@ from postcall.actions.bindings import Binding
 from postcall.actions.editing import ActionContent
 from postcall.actions.examples import EXAMPLES
 from postcall.actions.models import Action, Revision
+from postcall.dashboard.attached import FACTS, FROM
 from postcall.dashboard.forms import Form
 from postcall.dashboard.templatetags.postcall import spell_seconds
 from postcall.dashboard.verbs.actions import Mend
@@ -21,10 +22,10 @@ URGENCIES: Final = {"now": "At once, at any hour", "window": "Within the workspa
 _LAPSES: Final = (3_600, 4 * 3_600, 86_400, 2 * 86_400, 7 * 86_400)
 # Where the value of an input comes from that a saved message is the first to have.
 ORIGINS: Final = {
-    "ask": "Read in the transcript",
-    "collected": "Collected during the call",
-    "fixed": "The same in every text",
-    "business": "The agent’s business name",
+    "ask": FROM["ask"],
+    "collected": FROM["collected"],
+    "fixed": FROM["fixed"],
+    "business": FACTS["business_name"],
 }
 _VALUE_OF: Final = {"ask": "description", "collected": "name", "fixed": "value"}
 

@@ -29,22 +29,13 @@ ALLOWED: Final = {
     "long": "More than 80 characters",
 }
 RULE_KINDS: Final = {"": "No rule", **{kind: KINDS[kind] for kind in KINDS if kind not in ("", "ask", "fixed")}}
-COMPARISONS: Final = {
-    "present": "has a value",
-    "absent": "has no value",
-    "equals": "is",
-    "not_equals": "is not",
-    "contains": "contains",
-    "greater": "is greater than",
-    "less": "is less than",
-}
 RULE_PARTS: Final = ("from", "action", "name", "is", "value")
 # Off until every input says where it comes from, and live from then on; saved as one or the other.
 WHEN_MAPPED: Final = "when_mapped"
 # Blank rows that stand ready where no script adds any.
 SPARE_RULES: Final = 2
 
-_RULE: Final = re.compile(r"only_if\.(\d{1,3})\.(?:from|name)")
+_RULE: Final = re.compile(r"only_if\.(\d{1,3})\.(?:from|action|name|value)")
 _UNCOMPARED: Final = ("present", "absent")
 # By a binding's `from` and the name of its part there: the name on the page.
 _PARTS: Final[dict[str, dict[str, str]]] = {
@@ -144,12 +135,18 @@ def rule_rows(form: Form) -> list[int]:
 
 
 def _rows_with_rules(form: Form) -> list[int]:
-    return [n for n in rule_rows(form) if form[f"only_if.{n}.from"] or form[f"only_if.{n}.name"]]
+    """Those of which anything is typed: half a rule is none, and not thrown away."""
+    return [
+        n
+        for n in rule_rows(form)
+        if any(form[f"only_if.{n}.{part}"] for part in ("from", "action", "name", "value"))
+    ]
 
 
 def _binding(form: Form, name: str, attachment: Attachment) -> dict[str, Any] | None:
     kind = form[field_of(name, "from")]
     if kind not in _PARTS:
+        _refuse_lone_fallback(form, name, attachment)
         return None
     told: dict[str, Any] = {part: form[field_of(name, shown)] for part, shown in _PARTS[kind].items()}
     _refuse_unsaid(form, name, kind)
@@ -165,6 +162,13 @@ def _binding(form: Form, name: str, attachment: Attachment) -> dict[str, Any] | 
         "allow": [allowed for allowed in ALLOWED if form.ticked(field_of(name, f"allow_{allowed}"))],
     }
     return {part: value for part, value in whole.items() if value not in (None, [])}
+
+
+def _refuse_lone_fallback(form: Form, name: str, attachment: Attachment) -> None:
+    """One typed just now is not thrown away; one that was saved goes with the binding that is taken away."""
+    typed = form[field_of(name, "fallback")]
+    if typed and typed != attachment.inputs.get(name, {}).get("fallback"):
+        form.refuse(field_of(name, "from"), f"Say where {name} comes from, or empty what stands in for it")
 
 
 def _refuse_unsaid(form: Form, name: str, kind: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from postcall.calls.held_values import Held, HeldValues
+from postcall.dashboard.attached import COMPARISONS
 from postcall.dashboard.forms import Form
 from postcall.dashboard.views.agents import mapping
 from postcall.dashboard.views.agents.mapping import field_of
@@ -61,7 +62,7 @@ def form_parts(form: Form, inputs: Sequence[str], held: HeldValues) -> dict[str,
         "facts": mapping.CHOICE_OF_FACTS,
         "formats": mapping.FORMATS,
         "rule_kinds": mapping.RULE_KINDS,
-        "comparisons": mapping.COMPARISONS,
+        "comparisons": COMPARISONS,
     }
 
 
