@@ -84,7 +84,7 @@ class AttachmentContent(Strict):
 
 @transaction.atomic
 def attach(agent: Agent, action: Action, content: AttachmentContent) -> Attachment:
-    """Raises Archived, AlreadyAttached, NotAllBound, or Invalid when `inputs` binds a name that the message lacks."""
+    """Raises Archived, AlreadyAttached, NotAllBound, or Invalid when `inputs` binds what the message lacks."""
     action = locked(action)
     if action.deleted_at is not None:
         raise Archived
