@@ -38,6 +38,18 @@ def test_it_sends_a_text_again(clinic: Clinic) -> None:
     assert clinic.sandbox.creates == {(ANN, BODY): 2}
 
 
+def test_it_costs_what_all_its_attempts_cost(clinic: Clinic) -> None:
+    message = undelivered(clinic)
+    resend(message, "The phone was off", by="Dana")
+    clinic.send()
+    for sid in clinic.sids():
+        clinic.sandbox.push(sid, "delivered")
+    clinic.polls_come_due()
+    clinic.track()
+    assert [str(attempt.price) for attempt in message.attempts.all()] == ["-0.00830", "-0.00830"]
+    assert (str(seen(message).price), seen(message).price_unit) == ("-0.01660", "USD")
+
+
 def test_two_clicks_send_it_once(clinic: Clinic) -> None:
     message = undelivered(clinic)
     same = seen(message)

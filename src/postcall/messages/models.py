@@ -93,7 +93,7 @@ class Message(Due):
     attempt takes the sender of its own time.
 
     `attempts_made` is the number of the latest attempt (0: none yet); an operator's resend compares and swaps
-    on it. `valid_until` bounds sending: past it the follow-up expires.
+    on it. `valid_until` bounds sending: past it the follow-up expires. `price` is of all its attempts together.
     """
 
     class Status(models.TextChoices):
@@ -181,6 +181,8 @@ class Attempt(Due):
     by = models.CharField(max_length=10, default="postcall")
     error_code = models.IntegerField(null=True)
     error_message = models.TextField(blank=True)
+    price = models.DecimalField(max_digits=10, decimal_places=5, null=True, help_text="Each attempt is billed.")
+    price_unit = models.CharField(max_length=3, blank=True, default="", db_default="")
     candidates = ArrayField(
         models.CharField(max_length=34),
         default=list,

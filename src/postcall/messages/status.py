@@ -199,9 +199,14 @@ def hear(attempt: Attempt, news: News, *, provisional: bool = False, keep: bool 
         fields |= _moved(attempt, told or S.ACCEPTED, news)
         if unheard and attempt.status != S.SENDING and "due_at" not in also:
             fields |= {"polls_done": 0, "due_at": next_poll(attempt, 0)}
+    priced = news.price is not None and (news.price, news.price_unit) != (attempt.price, attempt.price_unit)
+    if priced:
+        fields |= {"price": news.price, "price_unit": news.price_unit}
     risen = unheard and attempt.status in (S.REFUSED, S.ABSENT, S.UNCONFIRMED)
     if fields:
         write(attempt, **fields)
+    if priced:
+        _add_up(attempt.message)
     if is_latest(attempt):
         _mirror(attempt, news, moves)
         if risen:
@@ -258,8 +263,6 @@ def _mirror(attempt: Attempt, news: News, moves: bool) -> None:
         # Another attempt was about to start, and this one turns out to have been sent: nobody may begin it,
         # nor a worker that has taken the message already.
         fields |= {"due_at": None, "lease_until": None, "generation": message.generation + 1}
-    if news.price is not None and news.price != message.price:
-        fields |= {"price": news.price, "price_unit": news.price_unit}
     if news.segments:
         fields |= {"segments": news.segments} if news.segments != message.segments else {}
     if news.from_number and not message.from_number:
@@ -268,6 +271,15 @@ def _mirror(attempt: Attempt, news: News, moves: bool) -> None:
         write(message, **fields)
     if moves and asked_for:
         note(message, attempt.status, DeliveryEvent.Origin.POSTCALL, detail=_WITHDRAWN)
+
+
+def _add_up(message: Message) -> None:
+    """The message's price is what all its attempts cost, in the currency of the latest one that has a price."""
+    priced = Attempt.objects.filter(message=message, price__isnull=False).order_by("-number")
+    prices = list(priced.values_list("price", "price_unit"))
+    unit = prices[0][1] if prices else ""
+    paid = [price for price, each in prices if each == unit]
+    write(message, price=sum(paid) if paid else None, price_unit=unit)
 
 
 def _is_asked_for(attempt: Attempt) -> bool:
@@ -333,10 +345,13 @@ def unconfirm(attempt: Attempt, detail: str, *, error_code: int | None = None) -
         .exists()
     )
     opens = not rival and is_latest(attempt)
+    priced = attempt.price is not None
     write(
         attempt,
         status=S.UNCONFIRMED,
         sid="",
+        price=None,
+        price_unit="",
         provisional=False,
         open=opens,
         ended_at=None,
@@ -347,6 +362,8 @@ def unconfirm(attempt: Attempt, detail: str, *, error_code: int | None = None) -
         starts=0,
         due_at=clock.now() + timedelta(seconds=config().reconcile_after[0]) if opens else None,
     )
+    if priced:
+        _add_up(attempt.message)
     note(
         attempt,
         S.UNCONFIRMED,

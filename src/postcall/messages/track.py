@@ -393,7 +393,7 @@ def _polled(attempt: Attempt, found: RemoteMessage) -> None:
         due_at=attempt.due_at,
     )
     complete = attempt.status in FINAL and (
-        attempt.message.price is not None or attempt.status in (Attempt.Status.FAILED, Attempt.Status.CANCELED)
+        attempt.price is not None or attempt.status in (Attempt.Status.FAILED, Attempt.Status.CANCELED)
     )
     _follow(attempt, polls, due=not complete)
     if attempt.due_at is None and attempt.open:
