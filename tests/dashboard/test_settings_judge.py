@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from postcall.config import config
+from postcall.dashboard.views.settings import judge as page_of_the_judge
 from postcall.workspaces.models import Membership, Workspace
 
 from .factories import a_member
@@ -34,6 +35,14 @@ def test_it_says_which_judge_is_in_force_and_asks_it(browser_client: Client, wor
     page = browser_client.post(f"/w/{workspace.pk}/settings/judge/ask").content.decode()
     assert "It answered in" in page
     assert "After scheduling an appointment" in page
+
+
+def test_it_asks_only_so_often(
+    browser_client: Client, workspace: Workspace, model: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_of_the_judge, "MAX_ASKED", 0)
+    page = browser_client.post(f"/w/{workspace.pk}/settings/judge/ask", follow=True).content.decode()
+    assert ("Not asked" in page, "It did not answer" in page) == (True, False)
 
 
 def test_it_says_why_a_judge_does_not_answer_and_no_secret(

@@ -73,6 +73,16 @@ def test_it_says_what_keeps_a_platform_from_being_connected(
     assert not Source.objects.exists()
 
 
+def test_it_keeps_a_secret_that_was_typed_beside_something_wrong(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    page = connect(browser_client, workspace, kind="generic", name="", secret=FIRST)
+    assert FIRST not in page
+    (sealed,) = re.findall(r'name="secret_sealed" value="([^"]+)"', page)
+    connect(browser_client, workspace, kind="generic", name="Night desk", secret="", secret_sealed=sealed)
+    assert auth_of(Source.objects.get()) == {"secret": FIRST}
+
+
 def test_it_offers_every_kind_there_is(browser_client: Client, workspace: Workspace) -> None:
     assert 'href="?add=generic#more"' in shown(browser_client, workspace)
     assert 'name="secret"' in shown(browser_client, workspace, "?add=generic")

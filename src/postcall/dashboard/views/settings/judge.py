@@ -6,15 +6,18 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from django.contrib import messages as flashes
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 
 from postcall.config import config
 from postcall.dashboard.access import Visit, actor, member
+from postcall.dashboard.signing_in import noted_too_often
 from postcall.dashboard.verbs import settings as verbs
 from postcall.judge.choose import judge_from_config
 from postcall.judge.verdicts import Case, Condition, Evidence, JudgeFailed, Turn, Verdict
 
+MAX_ASKED: Final = 20
 OFFLINE: Final = "offline"
 CONDITION: Final = "After scheduling an appointment"
 _TURNS: Final = (
@@ -65,7 +68,10 @@ def _page(visit: Visit, heard: Heard | None = None) -> HttpResponse:
 @require_POST
 @actor
 def ask(visit: Visit) -> HttpResponse:
-    """Puts a small call of ours to the judge; nothing is stored but that it was asked."""
+    """Puts a small call of ours to the judge; nothing is stored but that it was asked. A model is paid for each."""
+    if noted_too_often(f"judge asked in {visit.workspace.pk}", visit.request, MAX_ASKED, from_anywhere=True):
+        flashes.error(visit.request, f"Not asked: {MAX_ASKED} times in a quarter of an hour are enough.")
+        return visit.back(visit.to("settings-judge"))
     started = time.monotonic()
     try:
         judgement = judge_from_config().decide(Case(_TURNS, [Condition("sample", CONDITION)]))

@@ -17,7 +17,7 @@ from postcall.agents.editing import CannotEdit
 from postcall.config import config
 from postcall.dashboard.access import Visit, member, owner
 from postcall.dashboard.forms import Form
-from postcall.dashboard.sealed import show_once, take_once
+from postcall.dashboard.sealed import seal, show_once, take_once, unseal
 from postcall.dashboard.verbs import platforms as verbs
 from postcall.sources.editing import SourceContent, Wanted, address_of, auth_of, wanted_of
 from postcall.sources.kind import SourceKind
@@ -31,8 +31,9 @@ REFUSALS_SHOWN = 5
 
 @dataclass(frozen=True)
 class Card:
-    """One source as its card shows it. `address` empty: the reader may not know it. `made`: a secret of our making,
-    shown this once."""
+    """One source as its card shows it. `address` empty: the reader may not know it. `asked`: what is entered for
+    another secret, each with what was typed for it in a form that was refused, sealed. `made`: a secret of our
+    making, shown this once."""
 
     source: Source
     kind: SourceKind | None
@@ -40,16 +41,13 @@ class Card:
     is_signed: bool
     has_previous: bool
     refused: Sequence[RefusedDelivery]
+    asked: Sequence[tuple[Wanted, str]]
     made: str = ""
     form: Form | None = None
 
     @property
     def id(self) -> str:
         return str(self.source.pk)
-
-    @property
-    def wanted(self) -> Sequence[Wanted]:
-        return wanted_of(self.kind) if self.kind else ()
 
     @property
     def signs(self) -> bool:
@@ -100,7 +98,7 @@ def _page(
             ],
             "kinds": list(KINDS.values()),
             "adding": adding,
-            "wanted": wanted_of(adding) if adding else (),
+            "asked": _asked(visit, adding, form),
             "adding_is_ours": adding is not None and adding.new_auth() is not None,
             "form": form,
             "calls_url": f"{config().base_url}/api/v1/calls",
@@ -112,6 +110,14 @@ def _page(
     )
 
 
+def _asked(visit: Visit, kind: SourceKind | None, form: Form | None) -> list[tuple[Wanted, str]]:
+    typed = form or Form()
+    return [
+        (each, seal(visit.workspace, typed[each.name]) if typed[each.name] else "")
+        for each in (wanted_of(kind) if kind else ())
+    ]
+
+
 def _made(visit: Visit, source: Source) -> str:
     """Taken by a whole page alone: what merely looks for news must not use up what is shown once."""
     return take_once(visit.request, visit.workspace, str(source.pk)) if visit.is_owner else ""
@@ -121,13 +127,15 @@ def _card(visit: Visit, source: Source, form: Form | None = None, made: str = ""
     auth = auth_of(source)
     # Who knows the address of a source that does not sign may put calls in.
     tells = bool(auth) or visit.may_act
+    kind = KINDS.get(source.kind)
     return Card(
         source,
-        KINDS.get(source.kind),
+        kind,
         address_of(source) if tells else "",
         bool(auth),
         "previous" in auth,
         refused_lately(source, REFUSALS_SHOWN),
+        _asked(visit, kind, form),
         made,
         form,
     )
@@ -153,7 +161,7 @@ def connect(visit: Visit) -> HttpResponse:
     if kind is None:
         form.refuse("kind", "Choose a platform")
         return _page(visit, form=form)
-    auth = _typed_auth(form, kind)
+    auth = _typed_auth(visit, form, kind)
     _refuse_missing(form, kind, auth)
     content = form.checked(SourceContent, {"kind": kind.name, "name": form["name"], "auth": auth or None})
     if content is None or not form.is_well:
@@ -187,7 +195,7 @@ def replace_secret(visit: Visit, source_id: UUID) -> HttpResponse:
     source = _source(visit, source_id)
     form = Form.posted(visit.request)
     kind = KINDS.get(source.kind)
-    auth = _typed_auth(form, kind) if kind else {}
+    auth = _typed_auth(visit, form, kind) if kind else {}
     if not form.ticked("make") and not auth:
         form.refuse("secret", "Paste the secret, or have one made where that is offered")
         return _page(visit, form=form, changing=source.pk)
@@ -229,7 +237,10 @@ def _to(visit: Visit, source: Source) -> str:
     return f"{visit.to('settings-platforms')}#source-{source.pk}"
 
 
-def _typed_auth(form: Form, kind: SourceKind) -> dict[str, Any]:
+def _typed_auth(visit: Visit, form: Form, kind: SourceKind) -> dict[str, Any]:
+    for each in wanted_of(kind):
+        if not form[each.name] and (before := unseal(visit.workspace, form[f"{each.name}_sealed"])):
+            form.typed[each.name] = before
     return {each.name: form[each.name] for each in wanted_of(kind) if form[each.name]}
 
 
