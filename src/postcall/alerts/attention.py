@@ -203,8 +203,8 @@ def _unassigned(workspace: Workspace, now: datetime) -> Iterator[Matter]:
             "unknown_agent",
             "wait",
             f"{counted(calls, 'call', MOST)} of an unknown agent in the last 7 days",
-            "Nothing follows them. Add the agent, or give one the id that the voice platform names; then its calls "
-            "can be followed up.",
+            "Nothing follows such calls. Add the agent, or give one of yours the id that the voice platform names; "
+            "those of the last day can then still be followed up.",
             Target("unknown_agents"),
         )
 

@@ -55,7 +55,8 @@ class Generic:
     title = "Your own code, by webhook"
     paste = (
         "Have your code POST each ended call to it, signed as Standard Webhooks says: by webhook-id, "
-        "webhook-timestamp and webhook-signature."
+        'webhook-timestamp and webhook-signature. The body: {"type": "call.ended", "data": …}, where data is what '
+        "POST /calls of the API takes."
     )
     auth = SigningSecret
 
