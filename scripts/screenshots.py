@@ -2,6 +2,7 @@
 
 Starts Postcall with its sample workspace in a folder of its own, follows every link as its owner, and ends it.
 Of each page there are two at most: of the sample workspace, and of one where nothing has happened yet.
+With --readme it takes the four of the README instead, into docs/images/.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ django.setup()
 from tests.dashboard.site import pages  # noqa: E402  # it needs Django set up
 
 OUT = Path("screenshots")
+README = Path("docs/images")
 EMAIL, PASSWORD = "owner@northgate.example", "pictures of every page"
 SIZES = {"wide": {"width": 1440, "height": 900}, "narrow": {"width": 390, "height": 844}}
 SCHEMES = ("light", "dark")
@@ -38,8 +40,9 @@ def main() -> None:
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         sys.exit("screenshots: no Chromium found: install it first (Debian: apt install chromium)")
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir()
+    out = README if "--readme" in sys.argv else OUT
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
@@ -47,7 +50,7 @@ def main() -> None:
         try:
             wait_for(f"{url}/readyz", server)
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            take_all(browser, url)
+            (take_four if out == README else take_all)(browser, url)
             browser.close()
         finally:
             server.send_signal(signal.SIGINT)
@@ -85,15 +88,50 @@ def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
     sys.exit("screenshots: Postcall did not start")
 
 
-def take_all(browser: Browser, url: str) -> None:
-    context = browser.new_context(base_url=url)
+def signed_in(browser: Browser, url: str) -> BrowserContext:
+    """Of the owner, once the sample calls are through."""
+    context = browser.new_context(base_url=url, reduced_motion="reduce")
     page = context.new_page()
     page.goto("/sign-in")
-    page.screenshot(path=OUT / "sign-in.png")
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    settle(page, url)
+    page.goto("/workspaces")
+    page.get_by_role("main").get_by_role("link", name="Sample").click()
+    settle(page)
+    return context
+
+
+def take_four(browser: Browser, url: str) -> None:
+    context = signed_in(browser, url)
+    page = context.pages[0]
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+    def take(name: str) -> None:
+        page.evaluate("scrollTo(0, 0)")
+        page.wait_for_timeout(500)
+        page.screenshot(path=README / f"{name}.png")
+
+    page.goto("/calls")
+    take("calls")
+    page.goto("/calls?message_status=delivered")
+    page.locator("a.row-link").first.click()
+    take("call")
+    page.goto("/actions")
+    page.get_by_role("link", name="Appointment confirmation").click()
+    take("editor")
+    page.goto("/agents")
+    page.get_by_role("link", name="Front desk").click()
+    page.get_by_role("link", name="Actions", exact=True).last.click()
+    page.get_by_role("link", name="Edit").first.click()
+    take("mapping")
+    print(f"4 pictures in {README}/")
+
+
+def take_all(browser: Browser, url: str) -> None:
+    context = signed_in(browser, url)
+    page = context.pages[0]
+    page.goto("/")
     state = context.storage_state()
     found = pages(lambda path: read(context, path), page.url.removeprefix(url).partition("?")[0], most=2)
     context.close()
@@ -107,7 +145,7 @@ def take_all(browser: Browser, url: str) -> None:
     print(f"{len(list(OUT.glob('*.png')))} pictures of {len(found)} pages in {OUT}/")
 
 
-def settle(page: Page, url: str) -> None:
+def settle(page: Page) -> None:
     """Until the sample calls are through."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
@@ -115,7 +153,6 @@ def settle(page: Page, url: str) -> None:
         if page.get_by_text("being decided").count() == 0 and page.locator("tbody tr").count() > 10:
             break
         page.wait_for_timeout(1000)
-    page.goto(url)
 
 
 def read(context: BrowserContext, path: str) -> str | None:
