@@ -71,6 +71,17 @@ def test_it_shows_new_calls_without_moving_what_one_reads(page: Page, workspace:
     expect(page.get_by_role("link", name="Gus Amado")).to_be_visible()
 
 
+def test_it_asks_for_news_only_while_somebody_looks(page: Page, workspace: Workspace) -> None:
+    page.goto(f"/w/{workspace.pk}/calls")
+    asks = """hidden => {
+        Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+        const elt = document.getElementById("live");
+        const options = {bubbles: true, cancelable: true, detail: {elt}};
+        return elt.dispatchEvent(new CustomEvent("htmx:beforeRequest", options));
+    }"""
+    assert [page.evaluate(asks, hidden) for hidden in (False, True, False)] == [True, False, True]
+
+
 def test_it_shows_the_first_call_by_itself(page: Page, workspace: Workspace) -> None:
     page.goto(f"/w/{workspace.pk}/calls")
     a_call(an_agent(workspace))

@@ -89,6 +89,16 @@ def test_it_adds_up_what_fits(browser_client: Client, workspace: Workspace, text
     assert "1 text that fits, 2 segments: 0 delivered, 1 failed" in one
 
 
+def test_it_expects_no_price_of_what_failed(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    booking = an_action(agent)
+    failed = a_message(a_follow_up(a_call(agent), booking), Message.Status.FAILED)
+    moving = a_message(a_follow_up(a_call(agent), booking), Message.Status.SENT)
+    page = ask(browser_client, workspace)
+    assert f'id="p-{failed.pk}">none<' in page
+    assert f'id="p-{moving.pk}">not known yet<' in page
+
+
 def test_it_exports_exactly_what_fits(
     browser_client: Client, workspace: Workspace, texts: dict[str, Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from postcall.actions.message import PLACEHOLDER
 from postcall.dashboard.inquiry import mended_at
 from postcall.dashboard.transcript import evidence_of
-from postcall.dashboard.words import Numbered, State, asks_every_s, event_state
+from postcall.dashboard.words import WITHOUT_PRICE, Numbered, State, asks_every_s, event_state
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.reasons import in_words, mend_of
 from postcall.followups.review import expires_at
@@ -45,8 +45,6 @@ _REVIEWS: Final = {
 }
 _ORIGINS: Final = {"poll": "found by asking Twilio", "operator": "by hand"}
 _BY: Final = {"postcall": "Postcall", "operator": "an operator"}
-# What never was charged for, and may not be.
-_FREE: Final = {Message.Status.FAILED, Message.Status.CANCELED}
 
 
 @dataclass(frozen=True)
@@ -310,7 +308,7 @@ def cards(follow_ups: Sequence[Numbered], workspace: Workspace) -> list[Card]:
 
 def _estimate(message: Message, prices: Estimates) -> Estimate | None:
     """What a text will cost of which Twilio has not said it yet."""
-    if message.price is not None or message.status in _FREE:
+    if message.price is not None or message.status in WITHOUT_PRICE:
         return None
     return prices.to(message.to, message.segments)
 

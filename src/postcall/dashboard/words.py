@@ -76,6 +76,8 @@ _UNDER_WAY: Final = {
     Message.Status.SENT,
     Message.Status.UNCONFIRMED,
 }
+# Of these Twilio never says a price.
+WITHOUT_PRICE: Final = {Message.Status.FAILED, Message.Status.CANCELED}
 # Of these it is so whatever somebody decides.
 _LEFT_AS_IT_IS: Final = {Message.Status.UNDELIVERED, Message.Status.FAILED, Message.Status.UNCONFIRMED}
 EXPECTED_WITHIN: Final = timedelta(minutes=10)

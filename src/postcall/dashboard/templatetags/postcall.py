@@ -170,6 +170,12 @@ def price(message: Any) -> str:
 
 
 @register.filter
+def price_so_far(message: Any) -> str:
+    """`price`, or why there is none."""
+    return price(message) or ("none" if message.status in words.WITHOUT_PRICE else "not known yet")
+
+
+@register.filter
 def money(amount: Decimal, currency: str) -> str:
     """`$12.40`, `$0.0083` or `0.07 EUR`: to the cent, and further where digits are there."""
     exact = amount.normalize()

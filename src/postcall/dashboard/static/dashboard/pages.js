@@ -75,6 +75,7 @@ document.addEventListener("input", (event) => {
 document.addEventListener("submit", (event) => changed.delete(event.target));
 // A form that was taken out of the page meanwhile holds nothing any more.
 const unsaved = () => [...changed].some((form) => form.isConnected);
+const searching = () => document.activeElement?.matches("input[type=search]") && document.activeElement.value !== document.activeElement.defaultValue;
 addEventListener("beforeunload", (event) => { if (unsaved()) event.preventDefault(); });
 
 // A refused form comes back as 422, with what is wrong.
@@ -90,9 +91,11 @@ const typed = (part) => [...part.querySelectorAll("form[data-keep]")].some((form
 document.addEventListener("htmx:beforeRequest", (event) => {
   const part = event.detail.elt;
   if (part.matches("[data-waits]") && (typingIn(part) || typed(part))) event.preventDefault();
+  // A tab that nobody looks at asks nothing; once somebody does, it goes on within its usual pause.
+  if (document.hidden && part.matches("[hx-trigger^=every]")) event.preventDefault();
 });
 document.addEventListener("htmx:beforeOnLoad", (event) => {
-  if (event.detail.xhr.getResponseHeader("HX-Refresh") === "true" && unsaved()) event.preventDefault();
+  if (event.detail.xhr.getResponseHeader("HX-Refresh") === "true" && (unsaved() || searching())) event.preventDefault();
 });
 
 document.addEventListener("keydown", (event) => {
