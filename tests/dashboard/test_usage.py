@@ -11,6 +11,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from postcall.actions.models import Attachment
+from postcall.agents.models import Agent
 from postcall.messages.models import Message
 from postcall.reports.tables import written
 from postcall.reports.usage import Usage, usage
@@ -25,19 +27,24 @@ SPENT = {"input_tokens": 1000, "output_tokens": 100, "requests": 1}
 FREE = {"input_tokens": 0, "output_tokens": 0, "requests": 0}
 
 
+def attached_too(agent: Agent, attachment: Attachment) -> Attachment:
+    return Attachment.objects.create(workspace=agent.workspace, agent=agent, action=attachment.action, mode="live")
+
+
 @pytest.fixture
 def spent(workspace: Workspace) -> Workspace:
     """Two agents, two actions; one text costs 0.0083 USD, one 0.07 EUR, one is not priced yet, one failed."""
     desk, garage = an_agent(workspace), an_agent(workspace, "Service line")
     booking, pickup = an_action(desk), an_action(garage, "=Ready")
+    garage_booking, desk_pickup = attached_too(garage, booking), attached_too(desk, pickup)
     call = a_call(desk)
     a_message(a_follow_up(call, booking, verdict=LLM | {"usage": SPENT}))
-    a_message(a_follow_up(call, pickup, verdict=LLM | {"usage": FREE}), Message.Status.SENT, segments=2)
+    a_message(a_follow_up(call, desk_pickup, verdict=LLM | {"usage": FREE}), Message.Status.SENT, segments=2)
     other = a_call(garage)
     a_message(a_follow_up(other, pickup), price=Decimal("-0.07"), price_unit="EUR", to="+4915112345678")
-    a_message(a_follow_up(other, booking), Message.Status.FAILED)
+    a_message(a_follow_up(other, garage_booking), Message.Status.FAILED)
     a_held_follow_up(a_call(garage), pickup)
-    a_message(a_follow_up(a_call(garage), booking), Message.Status.CANCELED)
+    a_message(a_follow_up(a_call(garage), garage_booking), Message.Status.CANCELED)
     return workspace
 
 

@@ -7,13 +7,12 @@ that it brought, its external id), or all in one of its texts. Digits are found 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any, Final
 
 from django.db.models import BooleanField, F, Func, Q, QuerySet
 
 from postcall.calls.models import Call
-from postcall.work.among import Among, Ids, few
+from postcall.work.among import Among, Ids, common, few
 from postcall.workspaces.models import Workspace
 
 # What more than so many calls have is looked for newest first instead, where it soon turns up.
@@ -28,8 +27,8 @@ def with_words(calls: QuerySet[Call], workspace: Workspace, typed: str, numbers:
     of the query, for what is a number too."""
     typed = typed.strip()
     named = _begins("=", typed.lower()) + numbers
-    said = _ids("call", "id", _FOUND, [workspace.pk, typed, named])
-    sent = _ids("follow_up", "call_id", _SENT, [workspace.pk, typed])
+    said = _said(workspace, typed, named)
+    sent = _sent(workspace, typed)
     if said is not None and sent is not None:
         return calls.filter(Among(said, sent))
     in_texts = _Sent(typed) if sent is None else Among(sent)
@@ -48,7 +47,7 @@ def with_number(
     wanted = _begins("#", digits)
     if anywhere:
         return with_words(calls, workspace, typed, f" | {wanted} | {_begins('@', digits)}")
-    found = _ids("call", "id", _FOUND, [workspace.pk, "", wanted])
+    found = _said(workspace, "", wanted)
     return calls.filter(_Found("", wanted)) if found is None else calls.filter(Among(found))
 
 
@@ -58,9 +57,20 @@ def _begins(mark: str, text: str) -> str:
     return f"'{quoted}':*"
 
 
-def _ids(table: str, column: str, where: str, parameters: Sequence[Any]) -> Ids | None:
-    """The calls of which it holds; None: many."""
-    return few(f"SELECT {column} FROM {table} WHERE workspace_id = %s AND {where}", parameters, MANY)  # noqa: S608  # our names
+def _said(workspace: Workspace, typed: str, named: str) -> Ids | None:
+    """The calls whose own words fit; None: many."""
+    if common("call", "words", _FOUND, workspace.pk, [typed, named]):
+        return None
+    select = f"SELECT id FROM call WHERE workspace_id = %s AND {_FOUND}"  # noqa: S608  # our own words
+    return few(select, [workspace.pk, typed, named], MANY)
+
+
+def _sent(workspace: Workspace, typed: str) -> Ids | None:
+    """The calls with a text that fits; None: many."""
+    if common("follow_up", "body", _SENT, workspace.pk, [typed]):
+        return None
+    select = f"SELECT call_id FROM follow_up WHERE workspace_id = %s AND {_SENT}"  # noqa: S608  # our own words
+    return few(select, [workspace.pk, typed], MANY)
 
 
 class _Found(Func):

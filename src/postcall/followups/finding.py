@@ -13,7 +13,7 @@ from postcall.workspaces.models import Workspace
 from postcall.workspaces.scope import within
 
 # What more than so many follow-ups are is looked for newest first instead, where it soon turns up.
-MANY: Final = 5_000
+MANY: Final = 2_000
 
 
 def with_follow_up(calls: QuerySet[Call], workspace: Workspace, condition: Q) -> QuerySet[Call]:

@@ -7,7 +7,7 @@ import re
 from django.db.models import QuerySet
 
 from postcall.messages.models import Message
-from postcall.work.among import Among, few
+from postcall.work.among import Among, common, few
 from postcall.workspaces.models import Workspace
 
 # What more than so many texts have is looked for newest first instead, where it soon turns up.
@@ -22,5 +22,7 @@ def to_number(messages: QuerySet[Message], workspace: Workspace, typed: str) -> 
     if not digits:
         return messages.none()
     select = f"SELECT id FROM message WHERE workspace_id = %s AND {_HAS}"  # noqa: S608  # our own words
-    found = few(select, [workspace.pk, f"#{digits}:*"], MANY)
+    wanted = f"#{digits}:*"
+    many = common("message", '"to"', _HAS, workspace.pk, [wanted])
+    found = None if many else few(select, [workspace.pk, wanted], MANY)
     return messages.filter(to__contains=digits) if found is None else messages.filter(Among(found))

@@ -27,9 +27,9 @@ GroupBy = Literal["agent", "action", "month"]
 LONGEST: Final = timedelta(days=400)
 
 _KEYS: Final[dict[GroupBy, str]] = {
-    "agent": "c.agent_id::text",
-    "action": "f.action_id::text",
-    "month": "to_char({moment} AT TIME ZONE 'UTC', 'YYYY-MM')",
+    "agent": "a.agent_id",
+    "action": "f.action_id",
+    "month": "date_trunc('month', {moment} AT TIME ZONE 'UTC')",
 }
 # Texts that Twilio took, or may have taken, and whose price it may still say.
 _LEFT: Final = "('accepted', 'sent', 'delivered', 'undelivered', 'unconfirmed')"
@@ -37,15 +37,20 @@ _LEFT: Final = "('accepted', 'sent', 'delivered', 'undelivered', 'unconfirmed')"
 _BEGINNING: Final = 5
 
 _MESSAGES: Final = """
-SELECT {key}, upper(coalesce(nullif(m.price_unit, ''), 'USD')),
-       CASE WHEN m.price IS NULL AND m.status IN {left} THEN left(m."to", {beginning}) END, max(m."to"),
-       count(*), sum(m.segments),
+SELECT {key}, m.price_unit, count(*), sum(m.segments),
        count(*) FILTER (WHERE m.status = 'delivered'),
        count(*) FILTER (WHERE m.status IN ('failed', 'undelivered')),
        coalesce(sum(abs(m.price)), 0), count(m.price)
 FROM message m {joins}
 WHERE m.workspace_id = %s AND m.id >= %s AND m.created_at >= %s AND m.created_at < %s AND m.status <> 'canceled'
-GROUP BY 1, 2, 3
+GROUP BY 1, 2
+"""
+_UNPRICED: Final = """
+SELECT {key}, max(m."to"), count(*), sum(m.segments)
+FROM message m {joins}
+WHERE m.workspace_id = %s AND m.id >= %s AND m.created_at >= %s AND m.created_at < %s
+      AND m.price IS NULL AND m.status IN {left}
+GROUP BY 1, left(m."to", {beginning})
 """
 _FOLLOW_UPS: Final = """
 SELECT {key}, count(*) FILTER (WHERE f.outcome = 'held'), f.verdict->>'judge',
@@ -57,9 +62,9 @@ WHERE f.workspace_id = %s AND f.id >= %s AND f.created_at >= %s AND f.created_at
 GROUP BY 1, 3
 """
 _JOINS: Final[dict[tuple[str, GroupBy], str]] = {
-    ("message", "agent"): "JOIN follow_up f ON f.id = m.follow_up_id JOIN call c ON c.id = f.call_id",
+    ("message", "agent"): "JOIN follow_up f ON f.id = m.follow_up_id JOIN attachment a ON a.id = f.attachment_id",
     ("message", "action"): "JOIN follow_up f ON f.id = m.follow_up_id",
-    ("follow_up", "agent"): "JOIN call c ON c.id = f.call_id",
+    ("follow_up", "agent"): "JOIN attachment a ON a.id = f.attachment_id",
 }
 
 
@@ -96,7 +101,7 @@ class Judging:
 
 @dataclass
 class Line:
-    """`key` is an agent's or action's id, or a month such as 2026-03; empty where no agent is known.
+    """`key` is an agent's or action's id, or a month such as 2026-03.
 
     `unpriced` texts have neither a price nor an estimate.
     """
@@ -124,7 +129,8 @@ class Usage:
 
 def usage(workspace: Workspace, since: datetime, until: datetime, group_by: GroupBy) -> Usage:
     """What was made from `since` on and before `until` (both aware): texts by when they were made, follow-ups by
-    when they were begun; months in UTC. Two queries, and what estimates and names take.
+    when they were begun; months in UTC. An agent's are those of what was attached to it. Three queries, and what
+    estimates and names take.
 
     Texts that were canceled before they left are left out. What one call cost the judge is counted once, with the
     first follow-up that was judged by it.
@@ -132,15 +138,18 @@ def usage(workspace: Workspace, since: datetime, until: datetime, group_by: Grou
     found: dict[str, Line] = defaultdict(lambda: Line("", ""))
     total = Line("", "Total")
     prices = Estimates(workspace)
-    for row in _rows(_MESSAGES, "message", "m.created_at", group_by, workspace, since, until):
-        for line in (found[row[0] or ""], total):
-            _add_messages(line, row, prices)
-    for row in _rows(_FOLLOW_UPS, "follow_up", "f.created_at", group_by, workspace, since, until):
-        for line in (found[row[0] or ""], total):
+    for key, *row in _rows(_MESSAGES, "message", "m.created_at", group_by, workspace, since, until):
+        for line in (found[key], total):
+            _add_messages(line, row)
+    for key, *row in _rows(_UNPRICED, "message", "m.created_at", group_by, workspace, since, until):
+        for line in (found[key], total):
+            _expect(line, row, prices)
+    for key, *row in _rows(_FOLLOW_UPS, "follow_up", "f.created_at", group_by, workspace, since, until):
+        for line in (found[key], total):
             _add_follow_ups(line, row)
     names = _names(workspace, list(found), group_by)
     for key, line in found.items():
-        line.key, line.name = key, names.get(key, "No agent known")
+        line.key, line.name = key, names[key]
     ordered = sorted(found.values(), key=lambda line: (-line.messages, line.name, line.key))
     if group_by == "month":
         ordered.sort(key=lambda line: line.key, reverse=True)
@@ -162,19 +171,25 @@ def _rows(
     first = first_id(since - timedelta(hours=1))
     with connection.cursor() as cursor:
         cursor.execute(written, [workspace.pk, first, since, until])
-        return list(cursor.fetchall())
+        return [(_key(row[0]), *row[1:]) for row in cursor.fetchall()]
 
 
-def _add_messages(line: Line, row: tuple[Any, ...], prices: Estimates) -> None:
-    _, currency, expected, number, count, segments, delivered, failed, paid, priced = row
+def _key(found: UUID | datetime) -> str:
+    return f"{found:%Y-%m}" if isinstance(found, datetime) else str(found)
+
+
+def _add_messages(line: Line, row: list[Any]) -> None:
+    unit, count, segments, delivered, failed, paid, priced = row
     line.messages += count
     line.segments += segments
     line.delivered += delivered
     line.failed += failed
     if priced:
-        line.prices.setdefault(currency, Price()).final += paid
-    if expected is None:
-        return
+        line.prices.setdefault(unit.upper() or "USD", Price()).final += paid
+
+
+def _expect(line: Line, row: list[Any], prices: Estimates) -> None:
+    number, count, segments = row
     found = prices.to(number, segments)
     if found is None:
         line.unpriced += count
@@ -182,8 +197,8 @@ def _add_messages(line: Line, row: tuple[Any, ...], prices: Estimates) -> None:
         line.prices.setdefault(found.currency, Price()).estimated += found.amount
 
 
-def _add_follow_ups(line: Line, row: tuple[Any, ...]) -> None:
-    _, held, judge, requests, put_in, got_out = row
+def _add_follow_ups(line: Line, row: list[Any]) -> None:
+    held, judge, requests, put_in, got_out = row
     line.held += held
     spent = line.judging
     spent.requests += requests
@@ -198,7 +213,7 @@ def _names(workspace: Workspace, keys: list[str], group_by: GroupBy) -> dict[str
     if group_by == "month":
         return {key: datetime.strptime(key, "%Y-%m").replace(tzinfo=UTC).strftime("%B %Y") for key in keys}
     model = Agent if group_by == "agent" else Action
-    ids = [UUID(key) for key in keys if key]
+    ids = [UUID(key) for key in keys]
     rows = within(workspace, model).filter(pk__in=ids).values_list("pk", "name")
     return {str(pk): name for pk, name in rows}
 
