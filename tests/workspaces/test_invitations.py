@@ -6,6 +6,7 @@ import pytest
 from django.core import serializers
 
 from postcall.work import clock
+from postcall.workspaces import invitations
 from postcall.workspaces.invitations import InvitationOver, accept, invite, open_invitation, revoke
 from postcall.workspaces.members import CannotChange
 from postcall.workspaces.models import Invitation, Membership, User, Workspace
@@ -64,6 +65,16 @@ def test_it_is_over_after_its_week(workspace: Workspace, kim: User) -> None:
     assert open_invitation(token) is None
     with pytest.raises(InvitationOver):
         accept(made, kim)
+
+
+def test_it_counts_no_more_once_it_is_over(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invitations, "MAX_OPEN", 1)
+    invite(workspace, KIM, Role.VIEWER, "dana@northgate.example")
+    with pytest.raises(CannotChange, match="are open"):
+        invite(workspace, "lee@northgate.example", Role.VIEWER, "dana@northgate.example")
+    Invitation.objects.update(expires_at=clock.now())
+    invite(workspace, "lee@northgate.example", Role.VIEWER, "dana@northgate.example")
+    assert Invitation.objects.count() == 2
 
 
 def test_it_is_replaced_by_another_for_the_same_address(workspace: Workspace) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from postcall.work import clock
 from postcall.workspaces.members import CannotChange, address_of
@@ -16,6 +17,8 @@ from postcall.workspaces.scope import locked
 
 LASTS: Final = timedelta(days=7)
 MAX_OPEN: Final = 100
+# So long one that nobody accepted is still listed.
+SHOWN_OVER: Final = timedelta(days=30)
 
 
 class InvitationOver(Exception):
@@ -31,11 +34,11 @@ def invite(workspace: Workspace, email: str, role: str, invited_by: str) -> tupl
     address = address_of(email)
     _check(workspace, address, role)
     here = locked(workspace)
-    open_ones = Invitation.objects.filter(workspace=here)
-    open_ones.filter(email__iexact=address).delete()
-    if open_ones.count() >= MAX_OPEN:
-        raise CannotChange(f"{MAX_OPEN} invitations are open: revoke those that nobody needs.", "email")
     token, now = secrets.token_urlsafe(32), clock.now()
+    here_made = Invitation.objects.filter(workspace=here)
+    here_made.filter(Q(email__iexact=address) | Q(expires_at__lt=now - SHOWN_OVER)).delete()
+    if here_made.filter(expires_at__gt=now).count() >= MAX_OPEN:
+        raise CannotChange(f"{MAX_OPEN} invitations are open: revoke those that nobody needs.", "email")
     made = Invitation.objects.create(
         workspace=here,
         email=address,
