@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 
 from postcall.calls.models import Call
 from postcall.dashboard.chart import BASE, TOP, chart
-from postcall.dashboard.figures import DAYS, Day, a_week_before, days
+from postcall.dashboard.figures import DAYS, Day, a_week_before, days, lately
 from postcall.followups.models import FollowUp
 from postcall.ids import first_id, new_id
 from postcall.messages.models import Message
@@ -150,7 +150,7 @@ def test_it_draws_a_fortnight_of_days_in_the_readers_zone(browser_client: Client
         for before, status in ((timedelta(hours=1), "delivered"), (timedelta(days=12), "failed")):
             at = start - before
             a_text(agent, booking, timezone.now() - at, status=status)
-        shown_days = days(workspace, clock.now())
+        shown_days = days(lately(workspace, clock.now()), clock.now())
     assert len(shown_days) == DAYS
     assert (shown_days[-2].delivered, shown_days[1].failed, sum(day.bars for day in shown_days)) == (1, 1, 2)
 

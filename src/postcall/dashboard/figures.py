@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, F, Max, Q, Sum
-from django.db.models.functions import TruncDate
+from django.db import connection
+from django.db.models import Count, Q
 from django.utils import timezone
 
-from postcall.actions.models import Attachment
+from postcall.actions.models import Action, Attachment
 from postcall.calls.models import Call
 from postcall.followups.models import FollowUp
 from postcall.ids import first_id
@@ -88,52 +89,95 @@ class Day:
         return self.delivered + self.skipped + self.failed
 
 
-def days(workspace: Workspace, now: datetime) -> list[Day]:
-    """The last DAYS days, today last."""
-    since = midnight(now) - timedelta(days=DAYS - 1)
-    delivered = Q(outcome=FollowUp.Outcome.MESSAGE, message__status=Message.Status.DELIVERED)
-    failed = Q(outcome=FollowUp.Outcome.MESSAGE, message__status__in=FAILED)
-    skipped = Q(outcome=FollowUp.Outcome.SKIPPED)
-    rows: Any = (
-        within(workspace, FollowUp)
-        .filter(pk__gte=first_id(since), created_at__gte=since)
-        .annotate(day=TruncDate("created_at", tzinfo=timezone.get_current_timezone()))
-        .values("day")
-        .annotate(
-            delivered=Count("pk", filter=delivered),
-            skipped=Count("pk", filter=skipped),
-            failed=Count("pk", filter=failed),
-            all=Count("pk"),
-        )
-        .order_by("day")
-    )
-    found = {
-        row["day"]: Day(
-            row["day"],
-            row["delivered"],
-            row["skipped"],
-            row["failed"],
-            row["all"] - row["delivered"] - row["skipped"] - row["failed"],
-        )
-        for row in rows
-    }
-    dates = [since.date() + timedelta(days=number) for number in range(DAYS)]
-    return [found.get(each, Day(each)) for each in dates]
+_LATELY: Final = """
+SELECT (f.created_at AT TIME ZONE %(zone)s)::date, f.created_at >= %(week)s, f.action_id, f.outcome, f.result,
+       m.status, upper(coalesce(nullif(m.price_unit, ''), 'USD')), count(*), sum(abs(m.price))
+FROM follow_up f LEFT JOIN message m
+     ON m.follow_up_id = f.id AND m.workspace_id = f.workspace_id AND m.id >= %(first_text)s
+WHERE f.workspace_id = %(workspace)s AND f.id >= %(first)s AND f.created_at >= %(since)s
+GROUP BY 1, 2, 3, 4, 5, 6, 7
+"""
 
 
 @dataclass(frozen=True)
+class Group:
+    """Follow-ups that are alike: of one day, action and fate. `status` None: there is no text. `paid`: by Twilio's
+    word, in `currency`."""
+
+    day: date
+    within_week: bool
+    action_id: UUID
+    outcome: str
+    result: str
+    status: str | None
+    currency: str
+    number: int
+    paid: Decimal | None
+
+
+def lately(workspace: Workspace, now: datetime) -> list[Group]:
+    """The follow-ups of the last DAYS days, in one query for all that is told of them."""
+    since = _first_day(now)
+    asked: dict[str, Any] = {
+        "zone": timezone.get_current_timezone_name(),
+        "week": now - WEEK,
+        "workspace": workspace.pk,
+        "since": since,
+        "first": first_id(since),
+        # A text is made after its follow-up; ids are made by the clocks of several machines.
+        "first_text": first_id(since - timedelta(hours=1)),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_LATELY, asked)
+        return [Group(*row) for row in cursor.fetchall()]
+
+
+def _first_day(now: datetime) -> datetime:
+    return midnight(now) - timedelta(days=DAYS - 1)
+
+
+def days(groups: Iterable[Group], now: datetime) -> list[Day]:
+    """The last DAYS days, today last."""
+    found: dict[date, Counter[str]] = defaultdict(Counter)
+    for group in groups:
+        found[group.day][_bar(group)] += group.number
+    first = _first_day(now).date()
+    dates = [first + timedelta(days=number) for number in range(DAYS)]
+    return [Day(each, **found[each]) for each in dates]
+
+
+def _bar(group: Group) -> str:
+    if group.outcome == FollowUp.Outcome.SKIPPED:
+        return "skipped"
+    if group.outcome == FollowUp.Outcome.MESSAGE and group.status == Message.Status.DELIVERED:
+        return "delivered"
+    return "failed" if group.outcome == FollowUp.Outcome.MESSAGE and group.status in FAILED else "other"
+
+
+@dataclass
 class ActionRow:
     """What an action did in the last WEEK. `costs` are the final prices by currency."""
 
     id: UUID
-    name: str
-    agents: int
-    judged: int
-    met: int
-    sent: int
-    delivered: int
-    failed: int
-    costs: dict[str, Decimal]
+    name: str = ""
+    agents: int = 0
+    begun: int = 0
+    judged: int = 0
+    met: int = 0
+    sent: int = 0
+    delivered: int = 0
+    failed: int = 0
+    costs: dict[str, Decimal] = field(default_factory=dict)
+
+    def add(self, group: Group) -> None:
+        self.begun += group.number
+        self.judged += group.number if group.result else 0
+        self.met += group.number if group.result == "met" else 0
+        self.sent += group.number if group.status in LEFT else 0
+        self.delivered += group.number if group.status == Message.Status.DELIVERED else 0
+        self.failed += group.number if group.status in FAILED else 0
+        if group.paid is not None:
+            self.costs[group.currency] = self.costs.get(group.currency, Decimal()) + group.paid
 
     @property
     def cost(self) -> str:
@@ -144,52 +188,19 @@ class ActionRow:
         )
 
 
-def by_action(workspace: Workspace, now: datetime, most: int) -> list[ActionRow]:
+def by_action(workspace: Workspace, groups: Iterable[Group], most: int) -> list[ActionRow]:
     """The busiest first."""
-    recent = within(workspace, FollowUp).filter(pk__gte=first_id(now - WEEK), created_at__gte=now - WEEK)
-    rows: Any = (
-        recent.values("action_id")
-        .annotate(
-            name=Max("action__name"),
-            all=Count("pk"),
-            judged=Count("pk", filter=~Q(result="")),
-            met=Count("pk", filter=Q(result="met")),
-            sent=Count("pk", filter=Q(message__status__in=LEFT)),
-            delivered=Count("pk", filter=Q(message__status=Message.Status.DELIVERED)),
-            failed=Count("pk", filter=Q(message__status__in=FAILED)),
-        )
-        .order_by("-sent", "-judged", "-all", "name")[:most]
-    )
-    found = list(rows)
+    rows: dict[UUID, ActionRow] = {}
+    for group in groups:
+        if group.within_week:
+            rows.setdefault(group.action_id, ActionRow(group.action_id)).add(group)
+    names = dict(within(workspace, Action).filter(pk__in=rows).values_list("pk", "name"))
     agents = _agents_by_action(workspace)
-    costs = _costs_by_action(workspace, now)
-    return [
-        ActionRow(
-            row["action_id"],
-            row["name"],
-            agents.get(row["action_id"], 0),
-            row["judged"],
-            row["met"],
-            row["sent"],
-            row["delivered"],
-            row["failed"],
-            costs.get(row["action_id"], {}),
-        )
-        for row in found
-    ]
+    for row in rows.values():
+        row.name, row.agents = names[row.id], agents.get(row.id, 0)
+    return sorted(rows.values(), key=lambda row: (-row.sent, -row.judged, -row.begun, row.name))[:most]
 
 
 def _agents_by_action(workspace: Workspace) -> dict[UUID, int]:
     attached = within(workspace, Attachment).filter(deleted_at=None, agent__deleted_at=None)
     return dict(attached.values_list("action_id").annotate(agents=Count("pk")))
-
-
-def _costs_by_action(workspace: Workspace, now: datetime) -> dict[UUID, dict[str, Decimal]]:
-    priced = within(workspace, Message).filter(
-        pk__gte=first_id(now - WEEK), created_at__gte=now - WEEK, price__isnull=False
-    )
-    rows: Any = priced.values_list(F("follow_up__action_id"), "price_unit").annotate(sum=Sum("price"))
-    costs: dict[UUID, dict[str, Decimal]] = defaultdict(dict)
-    for action_id, unit, total in rows:
-        costs[action_id][unit or "USD"] = costs[action_id].get(unit or "USD", Decimal()) + abs(total)
-    return costs

@@ -21,7 +21,7 @@ from postcall.calls.models import Call
 from postcall.dashboard.access import Visit, member
 from postcall.dashboard.chart import chart
 from postcall.dashboard.checklist import checklist
-from postcall.dashboard.figures import DAYS, WEEK, Counts, a_week_before, by_action, count, days, midnight
+from postcall.dashboard.figures import DAYS, WEEK, Counts, a_week_before, by_action, count, days, lately, midnight
 from postcall.followups.models import FollowUp
 from postcall.messages.pausing import pauses
 from postcall.sources.models import Source
@@ -75,7 +75,8 @@ class ToDo:
 @require_GET
 @member
 def overview(visit: Visit) -> HttpResponse:
-    context = {**_context(visit, clock.now()), "checklist": checklist(visit)}
+    now = clock.now()
+    context = {**_context(visit, now, _today(visit, now)), "checklist": checklist(visit)}
     return visit.page("overview/overview.html", context, place="overview")
 
 
@@ -85,9 +86,10 @@ def live(visit: Visit) -> HttpResponse:
     """The pieces of the page that have changed since it was read. 204: none, as far as a short look tells."""
     now = clock.now()
     seen = dict(each.split(":", 1) for each in visit.request.GET.get("seen", "").split(",") if ":" in each)
-    if seen.get("pulse") == _pulse(visit, now):
+    today = _today(visit, now)
+    if seen.get("pulse") == _pulse(visit, now, today):
         return HttpResponse(status=204)
-    context = _context(visit, now)
+    context = _context(visit, now, today)
     if context["chart"] and "chart" not in visit.request.GET:
         return HttpResponseClientRefresh()
     context["changed"] = [piece for piece in context["pieces"] if seen.get(piece.name) != piece.digest]
@@ -109,9 +111,13 @@ class Piece:
 _PIECES: Final = ("head", "stats", "todo", "chart", "figures", "by_action")
 
 
-def _context(visit: Visit, now: datetime) -> dict[str, Any]:
-    pulse = _pulse(visit, now)
-    context = _content(visit, now)
+def _today(visit: Visit, now: datetime) -> Counts:
+    return count(visit.workspace, midnight(now), now + timedelta(minutes=1))
+
+
+def _context(visit: Visit, now: datetime, today: Counts) -> dict[str, Any]:
+    pulse = _pulse(visit, now, today)
+    context = _content(visit, now, today)
     request = visit.request
     pieces = [
         Piece(name, render_to_string(f"dashboard/overview/{name}.html", {"visit": visit, **context}, request))
@@ -121,14 +127,13 @@ def _context(visit: Visit, now: datetime) -> dict[str, Any]:
     return {**context, "pieces": pieces, "piece": {piece.name: piece.content for piece in pieces}, "seen": seen}
 
 
-def _content(visit: Visit, now: datetime) -> dict[str, Any]:
-    start = midnight(now)
-    today = count(visit.workspace, start, now)
+def _content(visit: Visit, now: datetime, today: Counts) -> dict[str, Any]:
     todos = [_to_do(visit, matter) for matter in matters(visit.workspace, now)]
-    shown = days(visit.workspace, now)
+    groups = lately(visit.workspace, now)
+    shown = days(groups, now)
     return {
         "today": today,
-        "before": count(visit.workspace, start - WEEK, a_week_before(now)),
+        "before": count(visit.workspace, midnight(now) - WEEK, a_week_before(now)),
         "todos": todos,
         "heading": heading(today, todos),
         "held_count": visit.rows(FollowUp).filter(outcome=FollowUp.Outcome.HELD).count(),
@@ -138,13 +143,12 @@ def _content(visit: Visit, now: datetime) -> dict[str, Any]:
         "days": shown,
         "chart": chart(shown) if any(day.bars for day in shown) else None,
         "day_count": DAYS,
-        "actions": by_action(visit.workspace, now, MOST_ACTIONS),
+        "actions": by_action(visit.workspace, groups, MOST_ACTIONS),
     }
 
 
-def _pulse(visit: Visit, now: datetime) -> str:
+def _pulse(visit: Visit, now: datetime, today: Counts) -> str:
     """Another one whenever the page may have changed: by cheap questions, and once a minute in any case."""
-    today = count(visit.workspace, midnight(now), now + timedelta(minutes=1))
     held = visit.rows(FollowUp).filter(outcome=FollowUp.Outcome.HELD)
     sources = visit.rows(Source).filter(deleted_at=None).order_by("pk")
     return _digest(
