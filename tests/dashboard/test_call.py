@@ -98,6 +98,18 @@ def test_it_says_which_word_of_twilios_came_late(browser_client: Client, workspa
     assert "<span>Accepted by Twilio <small>told late</small></span>" in shown(browser_client, call)
 
 
+def test_it_calls_nothing_late_that_a_person_did(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    message = a_message(a_follow_up(call, an_action(agent)), Message.Status.UNDELIVERED)
+    DeliveryEvent.objects.create(
+        at=timezone.now(), workspace=workspace, message=message, status="queued", origin="operator", detail="asked"
+    )
+    page = shown(browser_client, call)
+    assert "asked" in page
+    assert "told late" not in page
+
+
 def test_it_says_an_error_in_plain_words_with_its_mend(browser_client: Client, workspace: Workspace) -> None:
     agent = an_agent(workspace)
     call = a_call(agent)

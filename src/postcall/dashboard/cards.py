@@ -386,7 +386,7 @@ def _steps(follow_up: FollowUp, events: Sequence[DeliveryEvent]) -> Iterator[Ste
     for place, event in enumerate(events, 1):
         state = event_state(event.status)
         reached = (event.attempt_number or 0, _WAY.index(event.status) if event.status in _WAY else len(_WAY))
-        late = reached < furthest
+        late = event.attempt_number is not None and reached < furthest
         furthest = max(furthest, reached)
         if place < len(events) and state.tone == "idle":
             state = replace(state, icon="good")
