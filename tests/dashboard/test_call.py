@@ -436,6 +436,15 @@ def test_it_offers_to_say_whose_an_unknown_call_is(browser_client: Client, works
     assert (call.agent, call.status) == (agent, Call.Status.RECEIVED)
 
 
+def test_it_says_that_a_number_is_blocked(browser_client: Client, workspace: Workspace) -> None:
+    call = a_call(an_agent(workspace), customer_number="+14155550132")
+    assert "Block this number" in shown(browser_client, call)
+    browser_client.post(f"/w/{workspace.pk}/block", {"number": call.customer_number})
+    page = shown(browser_client, call)
+    assert "Block this number" not in page
+    assert f'href="/w/{workspace.pk}/settings/opt-outs?q=%2B14155550132"' in page
+
+
 def test_it_blocks_the_number_and_stays(browser_client: Client, workspace: Workspace) -> None:
     call = a_call(an_agent(workspace))
     here = f"/w/{workspace.pk}/calls/{call.pk}"

@@ -26,6 +26,7 @@ from postcall.dashboard.verbs import follow_ups as verbs
 from postcall.dashboard.verbs.follow_ups import tried
 from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS, follow_up_state, numbered
 from postcall.followups.models import FollowUp
+from postcall.followups.optouts import active_opt_out
 from postcall.ids import first_id
 from postcall.sources.models import Source
 
@@ -145,6 +146,7 @@ def call(visit: Visit, call_id: UUID) -> HttpResponse:
             "cards": cards(ordered, visit.workspace),
             "turns": transcript.shown(found, ordered, whole=visit.request.GET.get("turns") == "all"),
             "undecided": found.status in _UNDECIDED,
+            "opted_out": active_opt_out(visit.workspace.pk, found.customer_number) if found.customer_number else None,
             "agents": _agents_to_assign(visit) if found.status == Call.Status.UNASSIGNED else {},
             "recent": timezone.now() - found.received_at < FOLLOWED_UP_WITHIN,
             "variables": {name: values for name, values in found.variables.items() if values},
