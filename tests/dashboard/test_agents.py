@@ -224,3 +224,21 @@ def test_it_gives_nobody_the_calls_of_another_workspace(browser_client: Client, 
     stranger = an_agent(theirs.workspace)
     answer = browser_client.post(at(workspace, "/unknown/adopt"), adopted(agent=str(stranger.pk)))
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("posted", "page"),
+    [
+        ("agents/create", "agents/new"),
+        ("agents/{agent}/change", "agents/{agent}/setup"),
+        ("agents/{agent}/attachments/{agent}", "agents/{agent}/actions"),
+        ("agents/unknown/adopt", "agents/unknown"),
+        ("actions/try", "actions"),
+    ],
+)
+def test_it_leads_who_reloads_a_refused_form_to_its_page(
+    browser_client: Client, workspace: Workspace, posted: str, page: str
+) -> None:
+    agent = an_agent(workspace)
+    answer = browser_client.get(f"/w/{workspace.pk}/{posted.format(agent=agent.pk)}")
+    assert (answer.status_code, answer["Location"]) == (302, f"/w/{workspace.pk}/{page.format(agent=agent.pk)}")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
-from django.views.decorators.http import require_POST
 
 from postcall.dashboard.access import Visit, actor
 from postcall.dashboard.forms import Form
+from postcall.dashboard.posting import posted_from
 from postcall.dashboard.trials import tried
 from postcall.dashboard.views.actions import editor
 
 
-@require_POST
+@posted_from("actions")
 @actor
 def try_out(visit: Visit) -> HttpResponse:
     """Judges one call by the words as they are typed; nothing is stored, nothing is sent."""

@@ -23,6 +23,7 @@ from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.attached import Attached, mapped
 from postcall.dashboard.forms import Form
 from postcall.dashboard.paging import uuid_or_none
+from postcall.dashboard.posting import posted_from
 from postcall.dashboard.verbs import agents as verbs
 from postcall.dashboard.views.agents import mapping
 from postcall.dashboard.views.agents.rows import form_parts
@@ -158,7 +159,7 @@ def _opening(visit: Visit, attachment: Attachment) -> str:
     return f"{visit.to('agent-actions', attachment.agent_id)}?open={attachment.pk}"
 
 
-@require_POST
+@posted_from("agent-actions", "agent_id")
 @actor
 def change(visit: Visit, agent_id: UUID, attachment_id: UUID) -> HttpResponse:
     """Saves how an action is attached, or says what is wrong and keeps what was typed. `seen` is the moment of the

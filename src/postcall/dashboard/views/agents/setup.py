@@ -19,6 +19,7 @@ from postcall.agents.editing import AgentChanged, AgentContent, CannotEdit, Sour
 from postcall.agents.models import Agent
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.forms import Form
+from postcall.dashboard.posting import posted_from
 from postcall.dashboard.verbs import agents as verbs
 from postcall.dashboard.views.agents.tabs import agent_page, living_agent
 from postcall.dashboard.views.agents.versions import last_to_change, refuse_overtaken, version_seen
@@ -42,7 +43,7 @@ def new(visit: Visit) -> HttpResponse:
     return _new_page(visit, _as_typed(AgentContent.model_construct(name="", **usual_content(visit.workspace))))
 
 
-@require_POST
+@posted_from("agent-new")
 @actor
 def create(visit: Visit) -> HttpResponse:
     form = Form.posted(visit.request)
@@ -67,7 +68,7 @@ def setup(visit: Visit, agent_id: UUID) -> HttpResponse:
     return _setup_page(visit, agent, form)
 
 
-@require_POST
+@posted_from("agent-setup", "agent_id")
 @actor
 def change(visit: Visit, agent_id: UUID) -> HttpResponse:
     agent = living_agent(visit, agent_id)

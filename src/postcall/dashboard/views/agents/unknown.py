@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.contrib import messages as flashes
 from django.http import HttpResponse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from postcall.agents.editing import AgentContent, CannotEdit
 from postcall.agents.models import Agent
@@ -14,6 +14,7 @@ from postcall.calls.unknown import UnknownAgent, is_unknown, unknown_agents
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.forms import Form
 from postcall.dashboard.paging import uuid_or_none
+from postcall.dashboard.posting import posted_from
 from postcall.dashboard.verbs import agents as verbs
 from postcall.dashboard.views.agents.setup import usual_content
 
@@ -55,7 +56,7 @@ def _row(unknown: UnknownAgent, n: int, refused: Form | None) -> Row:
     return Row(unknown, Form({"name": unknown.ref[:100]}), {"agent": f"agent-{n}", "name": f"name-{n}"})
 
 
-@require_POST
+@posted_from("unknown-agents")
 @actor
 def adopt(visit: Visit) -> HttpResponse:
     """`source` and `ref` as the platform names the agent; `agent` is the one it is, or empty for a new one of the
