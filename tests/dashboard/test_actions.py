@@ -352,6 +352,15 @@ def test_it_names_what_an_agent_does_not_bind(browser_client: Client, workspace:
     assert "Front desk does not say yet where &lt;name&gt; comes from." in page
 
 
+def test_it_offers_calls_of_the_agents_that_use_it_first(
+    browser_client: Client, workspace: Workspace, booking: Attachment
+) -> None:
+    theirs = a_call(booking.agent)
+    other = a_call(an_agent(workspace, "Night desk"))
+    page = shown(browser_client, workspace, f"actions/{booking.action_id}").split('id="call"')[1]
+    assert 0 < page.index(str(theirs.pk)) < page.index(str(other.pk))
+
+
 def test_it_finds_calls_by_number(browser_client: Client, workspace: Workspace) -> None:
     desk = an_agent(workspace)
     a_call(desk)

@@ -66,6 +66,11 @@ def test_it_tries_the_words_on_the_page(signed_in: SignedIn, booking: Attachment
     expect(result).to_contain_text("A text would go out")
     expect(result).to_contain_text("Bye Maya. Northgate Clinic")
     expect(result).to_be_focused()
+    number = page.get_by_label("Find by number")
+    number.fill("0199")
+    number.press("Enter")
+    expect(page.get_by_label("Call", exact=True)).to_contain_text("No call of this number")
+    assert booking.action.revisions.count() == 1
     page.get_by_text("A pasted transcript").click()
     page.get_by_role("textbox", name="Transcript").fill("Maya: Hello?")
     page.get_by_role("button", name="Try", exact=True).click()

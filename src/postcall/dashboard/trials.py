@@ -79,9 +79,10 @@ class Tried:
 
     @property
     def _unbound(self) -> str:
-        names = ", ".join(f"<{name}>" for name in inputs_of(self.message) if name not in self.bindings)
+        lacking = [f"<{name}>" for name in inputs_of(self.message) if name not in self.bindings]
+        come = "comes" if len(lacking) == 1 else "come"
         who = self.agent.name if self.agent else "No agent"
-        return f"{who} {'does not say yet' if self.agent else 'says'} where {names} comes from."
+        return f"{who} {'does not say yet' if self.agent else 'says'} where {', '.join(lacking)} {come} from."
 
     @property
     def inputs(self) -> list[InputShown]:

@@ -29,3 +29,10 @@ document.addEventListener("htmx:beforeRequest", (event) => tell(event, false));
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(name, (event) => tell(event, true));
 }
+
+// Enter in the search among the calls searches; it does not save the action. The search listens to it by itself.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.target.id !== "number") return;
+  event.preventDefault();
+  event.target.dispatchEvent(new Event("search"));
+});

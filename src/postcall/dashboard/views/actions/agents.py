@@ -74,11 +74,13 @@ def _attach_all(
             flashes.error(visit.request, f"{agent.name}: {refusal}.")
             continue
         done.setdefault(made.mode, []).append(agent.name)
-    missing = ", ".join(f"<{name}>" for name in _missing(action, pattern))
+    lacking = _missing(action, pattern)
+    missing = ", ".join(f"<{name}>" for name in lacking)
+    come = "comes" if len(lacking) == 1 else "come"
     for now, names in done.items():
         if now == "off" and missing:
             flashes.info(
-                visit.request, f"{', '.join(names)}: attached and off. Say there where {missing} comes from."
+                visit.request, f"{', '.join(names)}: attached and off. Say there where {missing} {come} from."
             )
         else:
             flashes.success(visit.request, f"{', '.join(names)}: attached, {now}.")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages as flashes
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -203,7 +202,7 @@ def action_of(visit: Visit, pk: str) -> Action | None:
 def calls(visit: Visit) -> HttpResponse:
     """The last calls of a number, to choose one to try the words on."""
     form = Form({"number": visit.request.GET.get("number", "").strip()})
-    return visit.part("actions/calls.html", {"calls": _calls(visit, form["number"]), "form": form})
+    return visit.part("actions/calls.html", {"calls": _calls(visit, form["number"], []), "form": form})
 
 
 def trying(visit: Visit, action: Action | None, form: Form) -> dict[str, Any]:
@@ -213,14 +212,17 @@ def trying(visit: Visit, action: Action | None, form: Form) -> dict[str, Any]:
         visit.rows(Agent).filter(deleted_at=None).exclude(pk__in=[agent.pk for agent in using]).order_by("name")
     )
     return {
-        "calls": _calls(visit, form["number"]),
+        "calls": _calls(visit, form["number"], using),
         "using": [(str(agent.pk), agent.name) for agent in using],
         "others": [(str(agent.pk), agent.name) for agent in others],
     }
 
 
-def _calls(visit: Visit, number: str) -> QuerySet[Call]:
-    calls = visit.rows(Call).exclude(transcript=[]).select_related("agent")
+def _calls(visit: Visit, number: str, using: Sequence[Agent]) -> list[Call]:
+    """The last ones, of a number where one is given; else those of the agents that use the action come first."""
+    with_words = visit.rows(Call).exclude(transcript=[]).select_related("agent").defer("transcript").order_by("-pk")
     if digits := re.sub(r"\D", "", number):
-        calls = calls.filter(customer_number__contains=digits)
-    return calls.order_by("-pk")[:_LAST_CALLS]
+        return list(with_words.filter(customer_number__contains=digits)[:_LAST_CALLS])
+    theirs = list(with_words.filter(agent__in=using)[:_LAST_CALLS]) if using else []
+    others = with_words.exclude(agent__in=using) if using else with_words
+    return theirs + list(others[: _LAST_CALLS - len(theirs)])

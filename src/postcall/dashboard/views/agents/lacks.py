@@ -63,5 +63,6 @@ def _unmapped(visit: Visit, attachment: Attachment) -> Lack | None:
     if not missing:
         return None
     names = ", ".join(f"<{name}>" for name in missing)
+    come = "comes" if len(missing) == 1 else "come"
     address = f"{visit.to('agent-actions', attachment.agent_id)}?open={attachment.pk}"
-    return Lack(f"{attachment.action.name} is not mapped", f"Say where {names} comes from.", address, "Map it")
+    return Lack(f"{attachment.action.name} is not mapped", f"Say where {names} {come} from.", address, "Map it")
