@@ -299,6 +299,17 @@ def test_it_lets_a_page_stop_asking_when_no_word_comes(
     assert "hx-get" not in browser_client.get(f"{card_address(follow_up)}?n=1&seen={seen}").content.decode()
 
 
+def test_it_asks_seldom_what_became_of_a_text_that_waits_for_a_mend(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    agent = an_agent(workspace)
+    follow_up = a_follow_up(a_call(agent), an_action(agent), outcome="held", reason="sender_paused")
+    message = a_message(follow_up, Message.Status.QUEUED)
+    assert 'hx-trigger="every 60s"' in shown(browser_client, follow_up.call)
+    Message.objects.filter(pk=message.pk).update(status=Message.Status.UNDELIVERED)
+    assert 'hx-trigger="every' not in shown(browser_client, follow_up.call)
+
+
 def test_it_leads_from_a_quote_to_its_card(browser_client: Client, workspace: Workspace) -> None:
     agent = an_agent(workspace)
     call = a_call(agent)

@@ -48,6 +48,21 @@ def test_it_takes_the_median_of_what_a_segment_cost(workspace: Workspace) -> Non
     assert (found.amount, found.basis) == (Decimal("0.045"), "own")
 
 
+def test_it_counts_as_exactly_as_twilio(workspace: Workspace) -> None:
+    paid(workspace, "-0.0100", segments=3)
+    found = estimate(workspace, 1, "US")
+    assert found is not None
+    assert str(found.amount) == "0.00333"
+
+
+def test_it_learns_nothing_from_a_text_that_was_sent_twice(workspace: Workspace) -> None:
+    paid(workspace, "-0.0166")
+    Message.objects.update(attempts_made=2)
+    found = estimate(workspace, 1, "US")
+    assert found is not None
+    assert found.basis == "list"
+
+
 def test_it_counts_in_the_currency_of_the_last_text(workspace: Workspace) -> None:
     paid(workspace, "-0.5000", to="+4915112345678")
     paid(workspace, "-0.0700", to="+4915112345678", unit="EUR")

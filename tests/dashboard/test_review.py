@@ -255,6 +255,13 @@ def test_it_says_which_of_many_could_not_be_approved(browser_client: Client, hel
     assert "1 approved." in page
 
 
+def test_it_keeps_the_words_of_whoever_decided_second(browser_client: Client, held: FollowUp) -> None:
+    press(browser_client, held, "reject")
+    page = press(browser_client, held, "approve", body="Come at ten instead.")
+    assert "Your words were: <q>Come at ten instead.</q>" in page
+    assert "northgate.example looked at it and decided against sending" in page
+
+
 def test_it_decides_about_nothing_that_changes_at_that_instant(held: FollowUp) -> None:
     FollowUp.objects.get(pk=held.pk).save()
     with pytest.raises(NotPossible, match="changed since you looked"), unless_changed(held, stamp_of(held)):

@@ -136,8 +136,8 @@ def test_it_knows_the_first_id_of_a_moment() -> None:
     ("status", "minutes", "settled"),
     [
         (Message.Status.SENT, 1, False),
-        (Message.Status.SENT, 11, True),
-        (Message.Status.UNCONFIRMED, 11, True),
+        (Message.Status.SENT, 16, True),
+        (Message.Status.UNCONFIRMED, 16, True),
         (Message.Status.QUEUED, 600, False),
         (Message.Status.DELIVERED, 0, True),
     ],

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from postcall.actions.message import PLACEHOLDER
 from postcall.dashboard.inquiry import mended_at
 from postcall.dashboard.transcript import evidence_of
-from postcall.dashboard.words import WITHOUT_PRICE, Numbered, State, asks_every_s, event_state
+from postcall.dashboard.words import LATER_S, WITHOUT_PRICE, Numbered, State, asks_every_s, event_state
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.reasons import in_words, mend_of
 from postcall.followups.review import expires_at
@@ -130,7 +130,8 @@ class Card:
 
     @property
     def asks_every_s(self) -> int:
-        return asks_every_s(self.message)
+        """Seldom while it waits for a mend."""
+        return LATER_S if self.is_held else asks_every_s(self.message)
 
     @property
     def verdict(self) -> Mapping[str, Any]:

@@ -268,9 +268,10 @@ def _texted(action: str, message: Message, state: State, to: _Pages) -> Sentence
 
 def _particulars(follow_up: FollowUp) -> str:
     """What was found out beside the reason, once."""
-    told = [follow_up.detail, str((follow_up.verdict or {}).get("reason", ""))]
+    detail, said = follow_up.detail, str((follow_up.verdict or {}).get("reason", ""))
     words = in_words(follow_up.reason) if follow_up.reason else ""
-    return " ".join(dict.fromkeys(each for each in told if each and each != words))
+    told = [detail, "" if said in detail else said]
+    return " ".join(each for each in told if each and each != words)
 
 
 def mended_at(follow_up: FollowUp) -> tuple[str, str] | None:

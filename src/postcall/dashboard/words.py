@@ -80,7 +80,8 @@ _UNDER_WAY: Final = {
 WITHOUT_PRICE: Final = {Message.Status.FAILED, Message.Status.CANCELED}
 # Of these it is so whatever somebody decides.
 _LEFT_AS_IT_IS: Final = {Message.Status.UNDELIVERED, Message.Status.FAILED, Message.Status.UNCONFIRMED}
-EXPECTED_WITHIN: Final = timedelta(minutes=10)
+# Longer than it takes to find out what became of a text, unless somebody has set other delays.
+EXPECTED_WITHIN: Final = timedelta(minutes=15)
 SOON_S: Final = 2
 LATER_S: Final = 60
 _HUES: Final = 4
@@ -148,9 +149,11 @@ def follow_up_state(follow_up: FollowUp) -> State:
         return State("idle", "wait", "being decided", settled=False)
     reason = REASONS.get(follow_up.reason, follow_up.reason)
     if follow_up.outcome == FollowUp.Outcome.HELD:
+        # A text that is made already goes by itself once what it waits for is mended.
+        settled = (message := message_of(follow_up)) is None or message.status not in _WAITING
         if follow_up.reason == Reason.AWAITING_APPROVAL:
-            return State("wait", "held", reason)
-        return State("wait", "held", f"held: {reason}" if reason else "held")
+            return State("wait", "held", reason, settled)
+        return State("wait", "held", f"held: {reason}" if reason else "held", settled)
     if follow_up.outcome == FollowUp.Outcome.MESSAGE and (message := message_of(follow_up)):
         return message_state(message)
     if (

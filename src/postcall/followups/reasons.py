@@ -39,7 +39,7 @@ IN_WORDS: dict[str, str] = {
 }
 MEND: dict[str, str] = {
     Reason.RULE_NOT_MET: "If it should have held, change the rule on the attachment.",
-    Reason.CONDITION_NOT_MET: "If that is wrong, say so below, and word the condition more exactly.",
+    Reason.CONDITION_NOT_MET: "If that is wrong, mark the verdict wrong, and word the condition more exactly.",
     Reason.CONDITION_UNCLEAR: "Read the call, then approve or reject the text.",
     Reason.JUDGE_FAILED: "Look at the judge's settings, then have the call judged again.",
     Reason.MISSING_INPUT: "Give the input a fallback, or bind it to a value that every call brings.",
@@ -58,9 +58,9 @@ MEND: dict[str, str] = {
     Reason.OPTED_OUT: "Only the customer can take that back, by texting START or telling you.",
     Reason.ASKED_NOT_TO_BE_TEXTED: "Read what was said. If the customer does want texts, remove the opt-out.",
     Reason.OUTSIDE_SEND_WINDOW: "Widen the send window, or make the action urgent.",
-    Reason.FREQUENCY_CAP: "Raise the cap in the sending settings if it is too tight.",
-    Reason.BUDGET_EXCEEDED: "Raise the budget in the sending settings; it goes by itself once there is room.",
-    Reason.COUNTRY_NOT_ALLOWED: "Add the country in the sending settings.",
+    Reason.FREQUENCY_CAP: "Raise the cap in the sending rules if it is too tight.",
+    Reason.BUDGET_EXCEEDED: "Raise the budget in the sending rules; it goes by itself once there is room.",
+    Reason.COUNTRY_NOT_ALLOWED: "Add the country in the sending rules.",
     Reason.SENDER_PAUSED: "Do what is said about the pause; then it goes by itself.",
     Reason.AWAITING_APPROVAL: "Approve or reject it.",
     Reason.REJECTED: "Nothing to do.",

@@ -17,11 +17,13 @@ from postcall.workspaces.models import Workspace
 SAMPLE: Final = 200
 LOOKED_AT: Final = 2000
 
-# Per segment from a long code, in USD, before volume discounts and without what carriers add, as those who resell
-# or compare Twilio's prices named them in 2026: not read from Twilio itself, and meant for a first guess only, which
-# the workspace's own prices replace. Where Twilio prices by network there is no one price to list.
+# Per segment from a long code, in USD, before volume discounts and without what carriers add, as those who resell or
+# compare Twilio's prices named them in 2026: not read from Twilio itself, and meant for a first guess only, which the
+# workspace's own prices replace. Where Twilio prices by network there is no one price to list.
 LIST_PRICES: Final[dict[str, Decimal]] = {"US": Decimal("0.0083"), "CA": Decimal("0.0083")}
 LIST_CURRENCY: Final = "USD"
+# As Twilio writes prices.
+_EXACT: Final = Decimal("0.00001")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def country_of(number: str) -> str | None:
 
 
 def _own(workspace: Workspace, country: str) -> tuple[Decimal, str] | None:
-    """The median price of a segment, and its currency: the one that Twilio counted in last."""
+    """The median price of a segment, and its currency: the one that Twilio counted in last. Of texts that were sent
+    once: the price of others is of all their attempts."""
     code = phonenumbers.country_code_for_region(country)
     if not code:
         return None
@@ -82,9 +85,9 @@ def _own(workspace: Workspace, country: str) -> tuple[Decimal, str] | None:
         cursor.execute(
             """
             SELECT "to", abs(price) / segments, upper(price_unit) FROM (
-                SELECT "to", price, segments, price_unit FROM message
+                SELECT "to", price, segments, price_unit, attempts_made FROM message
                 WHERE workspace_id = %s AND price IS NOT NULL ORDER BY id DESC LIMIT %s
-            ) AS latest WHERE "to" LIKE %s AND segments > 0 AND price <> 0
+            ) AS latest WHERE "to" LIKE %s AND segments > 0 AND price <> 0 AND attempts_made < 2
             """,
             [workspace.pk, LOOKED_AT, f"+{code}%"],
         )
@@ -100,4 +103,4 @@ def _own(workspace: Workspace, country: str) -> tuple[Decimal, str] | None:
     if not there:
         return None
     currency = there[0][1]
-    return median(price for price, unit in there if unit == currency), currency
+    return median(price for price, unit in there if unit == currency).quantize(_EXACT), currency

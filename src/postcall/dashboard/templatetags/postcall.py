@@ -238,6 +238,12 @@ register.filter("message_state", words.message_state)
 
 
 @register.filter
+def sentence(text: str) -> str:
+    """With a capital letter, unless it begins with an e-mail address."""
+    return text if "@" in text.partition(" ")[0] else text[:1].upper() + text[1:]
+
+
+@register.filter
 def spaced(word: str) -> str:
     """`customer_hung_up`, `customer-ended-call` as words."""
     return word.replace("_", " ").replace("-", " ")
