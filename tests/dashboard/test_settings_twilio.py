@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from postcall.config import config
 from postcall.dashboard.sealed import seal
+from postcall.dashboard.views.settings import twilio as page_of_twilio
 from postcall.messages import twilio_client
 from postcall.messages.models import Account, Attempt, Message, RefusedSender, SendingAccount
 from postcall.sandbox.accounts import Account as TwiliosAccount
@@ -75,6 +76,16 @@ def test_it_says_what_is_still_amiss(browser_client: Client, workspace: Workspac
     assert "is paused" in page
 
 
+def test_it_asks_twilio_only_so_often(
+    browser_client: Client, workspace: Workspace, standin: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_of_twilio, "MAX_ASKED", 0)
+    assert "Too many tries" in press_recheck(browser_client, workspace)
+    answer = browser_client.post(f"/w/{workspace.pk}/settings/twilio/choose", OWN)
+    assert (answer.status_code, "Too many tries" in answer.content.decode()) == (422, True)
+    assert OWN["auth_token"] not in answer.content.decode()
+
+
 def test_it_says_that_there_is_nothing_to_check(client: Client) -> None:
     workspace = a_workspace(account=None)
     client.force_login(a_member(workspace))
@@ -84,7 +95,7 @@ def test_it_says_that_there_is_nothing_to_check(client: Client) -> None:
 def test_viewers_press_nothing(client: Client, workspace: Workspace) -> None:
     a_pause(workspace, 20003)
     client.force_login(a_member(workspace, Membership.Role.VIEWER))
-    assert "sending/recheck" not in shown(client, workspace) + shown(client, workspace, "")
+    assert "twilio/recheck" not in shown(client, workspace) + shown(client, workspace, "")
     assert client.post(f"/w/{workspace.pk}/settings/twilio/recheck").status_code == 403
 
 

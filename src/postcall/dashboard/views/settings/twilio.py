@@ -17,6 +17,7 @@ from postcall.config import config
 from postcall.dashboard.access import Visit, actor, member, owner
 from postcall.dashboard.forms import Form
 from postcall.dashboard.sealed import seal, unseal
+from postcall.dashboard.signing_in import TOO_MANY, noted_too_often
 from postcall.dashboard.verbs import settings as verbs
 from postcall.messages.accounts import latest_own, sending_account, shared_account, stored_since
 from postcall.messages.addresses import inbound_address, is_public
@@ -25,6 +26,7 @@ from postcall.messages.findings import Finding
 from postcall.messages.models import Account
 from postcall.messages.recheck import CannotRecheck
 
+MAX_ASKED: Final = 30
 _SECRETS: Final = ("auth_token", "api_key_secret")
 _FIELDS: Final = {"from_number": "sender", "messaging_service_sid": "sender"}
 _SERVICE: Final = re.compile("MG[0-9a-fA-F]{32}")
@@ -110,6 +112,9 @@ def choose(visit: Visit) -> HttpResponse:
     content = _content(form)
     if content is None:
         return _page(visit, form)
+    if content.use == "own" and _asks_too_often(visit):
+        form.refuse("", TOO_MANY)
+        return _page(visit, form)
     try:
         findings = [] if form.ticked("unchecked") else vet(visit.workspace, content)
         amiss = next((finding for finding in findings if not finding.well), None)
@@ -124,6 +129,11 @@ def choose(visit: Visit) -> HttpResponse:
         return _page(visit, form)
     _tell(visit, content, findings)
     return visit.back(visit.to("settings-twilio"))
+
+
+def _asks_too_often(visit: Visit) -> bool:
+    """Whether Twilio is asked, from here, about more accounts than anybody has."""
+    return noted_too_often(f"twilio asked for {visit.workspace.pk}", visit.request, MAX_ASKED, from_anywhere=True)
 
 
 def _content(form: Form) -> TwilioContent | None:
@@ -185,6 +195,9 @@ def _tell(visit: Visit, content: TwilioContent, findings: Sequence[Finding]) -> 
 @actor
 def recheck(visit: Visit) -> HttpResponse:
     """Asks Twilio again, says what it found, and lets go what is well."""
+    if _asks_too_often(visit):
+        flashes.error(visit.request, TOO_MANY)
+        return visit.back(visit.to("settings-twilio"))
     try:
         found = verbs.recheck(visit)
     except CannotRecheck as problem:
