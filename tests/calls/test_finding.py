@@ -41,6 +41,12 @@ def test_it_finds_what_begins_as_typed(workspace: Workspace, typed: str) -> None
     assert words(workspace, typed) == {call}
 
 
+@pytest.mark.parametrize("typed", ["48213", "4821", "49.5"])
+def test_it_finds_values_that_came_as_numbers(workspace: Workspace, typed: str) -> None:
+    call = a_call(workspace, variables={"collected": {"order": 48213}, "action_result": {"quote": {"total": 49.5}}})
+    assert words(workspace, typed) == {call}
+
+
 @pytest.mark.parametrize("typed", ["nee", "knee elbow", "customer", "text", "collected", "4-8", '"', "c-00"])
 def test_it_does_not_find_what_does_not_stand_there(workspace: Workspace, typed: str) -> None:
     a_call(workspace, variables={"collected": {"name": "Maya"}})
