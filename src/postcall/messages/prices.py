@@ -16,9 +16,9 @@ from postcall.workspaces.models import Workspace
 # Of so many priced texts the median is taken, found among so many of the latest.
 SAMPLE: Final = 200
 LOOKED_AT: Final = 2000
-# Per segment from a long code, in USD, before volume discounts and without what carriers add, as those who resell
-# or compare Twilio's prices named them in 2026: not read from Twilio itself, and a first guess only, until there are
-# the workspace's own. Where Twilio prices by network there is no one price to list.
+
+# Per segment from a long code, in USD, before volume discounts and without what carriers add, as those who
+# resell or compare Twilio's prices named them in 2026: not read from Twilio itself, and a first guess only, until
 # there are the workspace's own. Where Twilio prices by network there is no one price to list.
 LIST_PRICES: Final[dict[str, Decimal]] = {"US": Decimal("0.0083"), "CA": Decimal("0.0083")}
 LIST_CURRENCY: Final = "USD"
