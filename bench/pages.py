@@ -5,8 +5,9 @@
 It starts an embedded database of its own, fills it by COPY with one workspace (20 agents, 8 actions, calls of the
 last 90 days with transcripts of 6 to 18 turns, their follow-ups and texts, and one call of 3,000 turns), and asks
 for the pages in this process, so that a figure is the view's own time with its queries and its template, without a
-network. Every page is asked for once before it is measured. With --data the database is kept in that folder, and
-taken as it is when it is filled already; --slow prints the queries that took longer.
+network: the best of the runs, their median and their 95th percentile. Every page is asked for once before it is
+measured. With --data the database is kept in that folder, and taken as it is when it is filled already; --slow
+prints the queries that took longer.
 """
 
 from __future__ import annotations
@@ -356,8 +357,11 @@ def measure(runs: int, slow: float | None) -> list[dict[str, Any]]:
             took.append((time.perf_counter() - begun) * 1000)
         took.sort()
         worst = took[min(len(took) - 1, round(0.95 * len(took)))]
-        figures.append({"page": what, "median_ms": round(statistics.median(took)), "p95_ms": round(worst)})
-        print(f"{what:42} {figures[-1]['median_ms']:6} {figures[-1]['p95_ms']:6}", file=sys.stderr)
+        median = statistics.median(took)
+        figures.append(
+            {"page": what, "best_ms": round(took[0]), "median_ms": round(median), "p95_ms": round(worst)}
+        )
+        print(f"{what:42} {took[0]:6.0f} {median:6.0f} {worst:6.0f}", file=sys.stderr)
     return figures
 
 
@@ -374,9 +378,9 @@ def main() -> None:
     if options.json:
         print(json.dumps(figures))
         return
-    print("| page | median, ms | p95, ms |\n|---|---|---|")
+    print("| page | best, ms | median, ms | p95, ms |\n|---|---|---|---|")
     for row in figures:
-        print(f"| {row['page']} | {row['median_ms']} | {row['p95_ms']} |")
+        print(f"| {row['page']} | {row['best_ms']} | {row['median_ms']} | {row['p95_ms']} |")
 
 
 def bench(data: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
