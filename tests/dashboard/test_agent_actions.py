@@ -16,6 +16,7 @@ from postcall.workspaces.models import Membership, User, Workspace
 
 from .conftest import SignedIn
 from .factories import MESSAGE, a_call, a_member, a_pause, a_workspace, an_action, an_agent
+from .test_pages import weight
 
 pytestmark = pytest.mark.django_db
 MAPPED = {
@@ -218,6 +219,27 @@ def test_it_keeps_rules_and_a_number_stays_one(browser_client: Client, agent: Ag
     attachment.refresh_from_db()
     added_rule = {"from": "system", "name": "direction", "is": "equals", "value": "inbound"}
     assert attachment.only_if == [*rules, added_rule]
+
+
+def test_it_stays_light_with_many_inputs_and_opens_each(browser_client: Client, agent: Agent) -> None:
+    names = [f"input_{n}" for n in range(20)]
+    held = dict.fromkeys(names, "a value of the call")
+    a_call(agent, variables={"collected": held, "pre_call": held})
+    inputs = {name: {"from": "collected", "name": name, "fallback": "there"} for name in names}
+    attachment = an_action(agent, message=" ".join(f"<{name}>" for name in names), inputs=inputs)
+    page = shown(browser_client, agent)
+    assert weight(page) < 100_000
+    assert 'id="inputs.input_15.from"' not in page
+    typed = dict(re.findall(r'name="(inputs\.\w+\.(?!allow)\w+)" value="([^"]+)"', page))
+    typed |= {f"inputs.{name}.from": "collected" for name in names[:4]}
+    answer = save(browser_client, attachment, **typed, unfold="input_15", mode="approve")
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert 'id="inputs.input_15.from"' in page
+    assert re.search(r'value="approve" checked', page)
+    save(browser_client, attachment, **typed | {"inputs.input_15.fallback": "you"})
+    attachment.refresh_from_db()
+    assert attachment.inputs == {**inputs, "input_15": {**inputs["input_15"], "fallback": "you"}}
 
 
 def test_it_throws_nothing_away_that_is_half_said(browser_client: Client, agent: Agent) -> None:

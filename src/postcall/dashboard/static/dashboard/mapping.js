@@ -68,3 +68,7 @@ for (const button of document.querySelectorAll("button[data-offer]")) {
     field(part).focus();
   });
 }
+
+// What stands in the form although nobody saved it is not left behind without a question either.
+const mapped = document.getElementById("mapping");
+if (mapped?.hasAttribute("data-changed")) changed.add(mapped);

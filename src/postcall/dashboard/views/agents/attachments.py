@@ -34,7 +34,8 @@ from postcall.dashboard.views.agents.versions import last_to_change, refuse_over
 
 @dataclass(frozen=True)
 class Refused:
-    """A form that could not be saved; `now` is what stands there where somebody else was faster, `who` that was."""
+    """A form that was not saved, being refused or asking for more of its fields. `now` is what stands there where
+    somebody else was faster, `who` that was."""
 
     attachment: Attachment
     form: Form
@@ -68,7 +69,7 @@ def _page(visit: Visit, agent: Agent, refused: Refused | None = None) -> HttpRes
             "addable": _addable(visit, attachments),
             "sender": sender_in_force(visit, agent),
         },
-        status=422 if refused else 200,
+        status=422 if refused and not refused.form.is_well else 200,
     )
 
 
@@ -167,6 +168,8 @@ def change(visit: Visit, agent_id: UUID, attachment_id: UUID) -> HttpResponse:
     agent = living_agent(visit, agent_id)
     attachment = visit.one(_ever_attached(visit, agent), attachment_id)
     form = Form.posted(visit.request)
+    if form[mapping.UNFOLD]:
+        return _page(visit, agent, Refused(attachment, form))
     content = mapping.content_of(form, attachment, _inputs(attachment))
     if content is None:
         return _page(visit, agent, Refused(attachment, form))

@@ -32,6 +32,8 @@ RULE_KINDS: Final = {"": "No rule", **{kind: KINDS[kind] for kind in KINDS if ki
 RULE_PARTS: Final = ("from", "action", "name", "is", "value")
 # Off until every input says where it comes from, and live from then on; saved as one or the other.
 WHEN_MAPPED: Final = "when_mapped"
+# By this button's name the form asks for the fields of an input.
+UNFOLD: Final = "unfold"
 # Blank rows that stand ready where no script adds any.
 SPARE_RULES: Final = 2
 
@@ -62,6 +64,11 @@ _ASKED: Final = {
 def field_of(name: str, part: str) -> str:
     """What a part of an input's binding is called on the page."""
     return f"inputs.{name}.{part}"
+
+
+def parts_of(kind: str) -> list[str]:
+    """The parts that say which value of a kind is meant, by their names on the page."""
+    return list(_PARTS.get(kind, {}).values())
 
 
 def as_typed(attachment: Attachment, inputs: Sequence[str]) -> Form:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from postcall.calls.held_values import Held, HeldValues
-from postcall.dashboard.attached import COMPARISONS
+from postcall.dashboard.attached import COMPARISONS, FACTS, FROM
 from postcall.dashboard.forms import Form
 from postcall.dashboard.views.agents import mapping
 from postcall.dashboard.views.agents.mapping import field_of
@@ -17,6 +17,9 @@ _PARTS: Final = (
     "fallback", "format", "currency",
 )  # fmt: skip
 
+# Of a message with more inputs the others are told in words and open at a press: a row of fields weighs 6 kB.
+AT_ONCE: Final = 6
+AT_ONCE_OF_MANY: Final = 4
 _NAMED: Final = ("collected", "extracted", "pre_call", "action_result")
 
 
@@ -47,11 +50,24 @@ class InputRow:
     offers: list[Offer]
 
 
+@dataclass(frozen=True)
+class FoldedRow:
+    """An input in words. `kept` is by field what is typed of it, `kind` empty where it is bound to nothing."""
+
+    name: str
+    kept: dict[str, str]
+    kind: str
+    value: str
+    if_missing: str
+    is_folded: bool = True
+
+
 def form_parts(form: Form, inputs: Sequence[str], held: HeldValues) -> dict[str, Any]:
     """What the template needs to show the form."""
     numbers = mapping.rule_rows(form)
+    unfolded = _unfolded(form, inputs)
     return {
-        "rows": [_row(form, name, held) for name in inputs],
+        "rows": [_row(form, name, held) if name in unfolded else _folded(form, name) for name in inputs],
         "rules": [{part: f"only_if.{n}.{part}" for part in mapping.RULE_PARTS} for n in numbers],
         "rule_count": sum(1 for n in numbers if form[f"only_if.{n}.name"]),
         "held": {kind: [Offer(each, seen_in(each, held.calls)) for each in held.of(kind)] for kind in _NAMED},
@@ -70,6 +86,26 @@ def seen_in(held: Held, calls: int) -> str:
     """`In 47 of the last 50 calls: Maya, Tom, Inés`"""
     often = f"In {held.calls} of the last {calls} calls" if calls > 1 else "In the last call"
     return f"{often}: {', '.join(held.values)}" if held.values else often
+
+
+def _unfolded(form: Form, inputs: Sequence[str]) -> set[str]:
+    """Those with fields: all of few; of many what is refused, what was asked for, then what is bound to nothing."""
+    if len(inputs) <= AT_ONCE:
+        return set(inputs)
+    refused = [name for name in inputs if any(field.startswith(field_of(name, "")) for field in form.problems)]
+    unbound = [name for name in inputs if not form[field_of(name, "from")]]
+    asked = [name for name in inputs if name == form[mapping.UNFOLD]]
+    ranked = list(dict.fromkeys([*refused, *asked, *unbound, *inputs]))
+    return set(ranked[: max(AT_ONCE_OF_MANY, len(refused))])
+
+
+def _folded(form: Form, name: str) -> FoldedRow:
+    kept = {field: text for field, text in form.typed.items() if text and field.startswith(field_of(name, ""))}
+    kind = form[field_of(name, "from")]
+    value = ": ".join(text for field in mapping.parts_of(kind) if (text := form[field_of(name, field)]))
+    fallback = form[field_of(name, "fallback")]
+    told = "" if kind == "fixed" else f"“{fallback}”" if fallback else "Send nothing"
+    return FoldedRow(name, kept, mapping.KINDS[kind] if kind in FROM else "", FACTS.get(value, value), told)
 
 
 def _row(form: Form, name: str, held: HeldValues) -> InputRow:

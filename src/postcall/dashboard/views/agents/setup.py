@@ -12,6 +12,7 @@ from babel import Locale
 from django.contrib import messages as flashes
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.views.decorators.http import require_GET, require_POST
 
@@ -24,7 +25,7 @@ from postcall.dashboard.verbs import agents as verbs
 from postcall.dashboard.views.agents.tabs import agent_page, living_agent
 from postcall.dashboard.views.agents.versions import last_to_change, refuse_overtaken, version_seen
 from postcall.dashboard.words import platform
-from postcall.workspaces.models import Workspace
+from postcall.workspaces.models import DEFAULT_WORKSPACE, Workspace
 
 _PLATFORMS: Final = {"": "Choose", **{kind: capfirst(platform(kind)) for kind in get_args(SourceName)}}
 # Blank rows that stand ready where no script adds any.
@@ -103,10 +104,12 @@ def delete(visit: Visit, agent_id: UUID) -> HttpResponse:
 
 
 def usual_content(workspace: Workspace) -> dict[str, Any]:
-    """What a further agent of the workspace most likely has in common with its latest."""
+    """What a further agent of the workspace most likely has in common with its latest; the first with its maker."""
     last = workspace.agents.filter(deleted_at=None).order_by("-created_at").first()
     if last is None:
-        return {"timezone": "UTC", "locale": "en-US", "business_name": workspace.name, "external_ids": []}
+        named = "" if workspace.name == DEFAULT_WORKSPACE else workspace.name
+        zone = timezone.get_current_timezone_name()
+        return {"timezone": zone, "locale": "en-US", "business_name": named, "external_ids": []}
     shared = {"timezone": last.timezone, "locale": last.locale, "business_name": last.business_name}
     return {**shared, "external_ids": []}
 
