@@ -11,7 +11,7 @@ from django.utils import timezone
 from postcall.agents.models import Agent
 from postcall.calls.models import Call
 from postcall.followups.models import FollowUp
-from postcall.workspaces.models import AuditEntry, Membership, Workspace
+from postcall.workspaces.models import DEFAULT_WORKSPACE, AuditEntry, Membership, Workspace
 
 from .factories import a_call, a_follow_up, a_member, a_message, a_workspace, an_action, an_agent
 
@@ -43,6 +43,15 @@ def test_it_makes_an_agent(browser_client: Client, workspace: Workspace) -> None
     assert answer["Location"] == at(workspace, f"/{agent.pk}/actions")
     assert (agent.name, agent.timezone) == ("Night desk", "America/Chicago")
     assert [(each.source_kind, each.external_id) for each in agent.external_ids.all()] == [("vapi", "asst-night")]
+
+
+def test_it_offers_the_readers_zone_and_no_made_up_business(browser_client: Client, workspace: Workspace) -> None:
+    browser_client.cookies["postcall_zone"] = "Europe/Lisbon"
+    assert f'value="{workspace.name}"' in text_of(browser_client, at(workspace, "/new"))
+    Workspace.objects.filter(pk=workspace.pk).update(name=DEFAULT_WORKSPACE)
+    page = text_of(browser_client, at(workspace, "/new"))
+    assert 'value="Europe/Lisbon"' in page
+    assert f'value="{DEFAULT_WORKSPACE}"' not in page
 
 
 @pytest.mark.parametrize(

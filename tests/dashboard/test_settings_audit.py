@@ -44,7 +44,7 @@ def body(answer: Any) -> str:
 
 def test_it_tells_who_changed_what(browser_client: Client, workspace: Workspace, owner: User) -> None:
     page = shown(browser_client, workspace)
-    assert owner.email in page
+    assert f">{owner.email}</option>" in page
     assert "US, CA</ins>" in page
     assert "At the command line" in page
     assert "Their night desk" not in page

@@ -146,7 +146,7 @@ def call(visit: Visit, call_id: UUID) -> HttpResponse:
             "cards": cards(ordered, visit.workspace),
             "turns": transcript.shown(found, ordered, whole=visit.request.GET.get("turns") == "all"),
             "undecided": found.status in _UNDECIDED,
-            "opted_out": active_opt_out(visit.workspace.pk, found.customer_number) if found.customer_number else None,
+            "opted_out": found.customer_number and active_opt_out(visit.workspace.pk, found.customer_number),
             "agents": _agents_to_assign(visit) if found.status == Call.Status.UNASSIGNED else {},
             "recent": timezone.now() - found.received_at < FOLLOWED_UP_WITHIN,
             "variables": {name: values for name, values in found.variables.items() if values},
