@@ -141,7 +141,7 @@ def statuses(url: str) -> list[str]:
 def test_it_is_one_file_for_its_owner_alone(kept: Kept) -> None:
     assert stat.S_IMODE(kept.file.stat().st_mode) == 0o600
     with Reader(kept.file) as backup:
-        assert {"database.dump", "secret-key", "sign-in-password"} <= set(backup.manifest.members)
+        assert {"database.dump", "secret-key"} <= set(backup.manifest.members)
         assert backup.manifest.taken_at < datetime.now(UTC)
     assert [path.name for path in kept.file.parent.iterdir() if path.name.endswith(".part")] == []
 
@@ -205,7 +205,7 @@ def test_it_needs_nothing_of_the_folder_above(kept: Kept, others_folder: Path) -
         file.chmod(0o644)
         said = as_its_owner(restored)
     assert said.startswith("kept before-"), said
-    assert {"postgres", "secret-key", "sign-in-password"} <= set(said.split())
+    assert {"postgres", "secret-key"} <= set(said.split())
     assert not {DRAFT, STEP} & set(said.split())
 
 
