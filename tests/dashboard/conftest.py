@@ -84,9 +84,11 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def signed_in(chromium: Browser, live_server: Any) -> Iterator[SignedIn]:
-    """Opens browser contexts in which a person is signed in; whatever breaks the page's policy fails the test."""
+    """Opens browser contexts in which a person is signed in; whatever breaks the page's policy, or asks anybody but
+    us for anything, fails the test."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
+    ours = (f"{live_server.url}/", "data:", "about:")
 
     def open_as(person: User, **options: Any) -> BrowserContext:
         client = Client()
@@ -100,6 +102,7 @@ def signed_in(chromium: Browser, live_server: Any) -> Iterator[SignedIn]:
         )
         context.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on("request", lambda asked: None if asked.url.startswith(ours) else complaints.append(asked.url))
         contexts.append(context)
         return context
 
