@@ -310,6 +310,17 @@ def test_it_asks_seldom_what_became_of_a_text_that_waits_for_a_mend(
     assert 'hx-trigger="every' not in shown(browser_client, follow_up.call)
 
 
+def test_it_says_once_why_a_verdict_is_unclear(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    said = "The caller accepted a time and the agent confirmed it."
+    more = "<appointment_date> has no value in this call."
+    call = a_call(agent)
+    a_held_follow_up(call, an_action(agent), reason="condition_unclear", result="unclear", detail=f"{said} {more}")
+    page = shown(browser_client, call)
+    assert page.count(said) == 1
+    assert "&lt;appointment_date&gt; has no value in this call." in page
+
+
 def test_it_leads_from_a_quote_to_its_card(browser_client: Client, workspace: Workspace) -> None:
     agent = an_agent(workspace)
     call = a_call(agent)

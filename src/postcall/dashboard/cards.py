@@ -174,8 +174,7 @@ class Card:
     @property
     def detail(self) -> str:
         """The reason's particulars, where the verdict has not said them already."""
-        said = str(self.verdict.get("reason", ""))
-        return "" if self.follow_up.detail == said else self.follow_up.detail
+        return self.follow_up.detail.removeprefix(str(self.verdict.get("reason", ""))).strip()
 
     @property
     def error(self) -> ErrorText | None:
