@@ -29,6 +29,8 @@ _PLACES: Final = (
     ("overview", "Overview", "overview", "home today attention", ""),
     ("agents", "Agents", "agents", "voice", ""),
     ("actions", "Actions, Post-call SMS", "actions", "texts conditions sms", ""),
+    ("action-create", "Create an action", "add", "new text condition post-call sms", "acts"),
+    ("agent-new", "New agent", "add", "create voice", "acts"),
     ("calls", "Calls", "calls", "log", ""),
     ("why", "Why did a number get no text?", "unsure", "calls missing nothing sent reason", ""),
     ("review", "Review", "review", "held approve waiting", ""),
