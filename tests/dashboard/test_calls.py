@@ -13,12 +13,13 @@ from django.utils import timezone
 from postcall.calls.models import Call
 from postcall.dashboard.views.calls import PAGE_SIZE
 from postcall.messages.models import Message
-from postcall.workspaces.models import Workspace
+from postcall.workspaces.models import Membership, Workspace
 
 from .factories import (
     a_call,
     a_follow_up,
     a_held_follow_up,
+    a_member,
     a_message,
     a_skipped_follow_up,
     an_action,
@@ -68,6 +69,14 @@ def test_it_says_what_to_do_while_there_is_no_call(browser_client: Client, works
     page = browser_client.get(f"/w/{workspace.pk}/calls").content.decode()
     assert "No call has come in yet" in page
     assert "Connect a voice platform" in page
+
+
+@pytest.mark.parametrize("place", ["", "calls"])
+def test_it_offers_nobody_what_only_owners_may_do(client: Client, workspace: Workspace, place: str) -> None:
+    client.force_login(a_member(workspace, Membership.Role.EDITOR))
+    page = client.get(f"/w/{workspace.pk}/{place}").content.decode()
+    assert "An owner of the workspace gives your" in page
+    assert "Connect a voice platform</a>" not in page
 
 
 def test_it_names_an_agent_that_nobody_set_up(browser_client: Client, workspace: Workspace) -> None:
