@@ -135,14 +135,15 @@ def test_it_lists_actions_with_their_agents_and_last_week(client: Client, busy: 
     assert "<small>of 3</small>" in page
 
 
-def test_it_says_an_attachments_rules_in_words(browser_client: Client, workspace: Workspace) -> None:
+def test_it_says_an_attachments_rules_in_words(client: Client, workspace: Workspace) -> None:
+    client.force_login(a_member(workspace, Membership.Role.VIEWER))
     agent = an_agent(workspace)
     rules = [
         {"from": "action_result", "action": "create_booking", "name": "reference", "is": "present"},
         {"from": "collected", "name": "guests", "is": "greater", "value": 4},
     ]
     an_action(agent, only_if=rules, on_unclear="skip", recipient_override="+14155550188")
-    page = shown(browser_client, workspace, f"agents/{agent.pk}")
+    page = shown(client, workspace, f"agents/{agent.pk}/actions")
     assert "create_booking: reference has a value, and guests is greater than “4”" in page
     assert "Skipped when the judge is not sure." in page
     assert "Goes to +1 415 555 0188 instead" in page
@@ -151,8 +152,9 @@ def test_it_says_an_attachments_rules_in_words(browser_client: Client, workspace
 def test_it_shows_an_agent_by_the_names_that_platforms_have_for_it(client: Client, busy: Workspace) -> None:
     agent = busy.agents.get(name="Service line")
     assert "asst-Service line" in shown(client, busy, f"agents/{agent.pk}")
-    assert "the number that was called" in shown(client, busy, f"agents/{agent.pk}")
     assert "Vapi" in shown(client, busy, "agents")
+    client.force_login(a_member(busy, Membership.Role.VIEWER))
+    assert "the number that was called" in shown(client, busy, f"agents/{agent.pk}/setup")
 
 
 def test_it_gives_a_sources_address_to_those_who_may_act(client: Client, workspace: Workspace, owner: User) -> None:

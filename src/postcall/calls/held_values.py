@@ -77,7 +77,7 @@ class HeldValues:
         wanted = (namespace, name, tool)
         return next((each for each in self.held if (each.namespace, each.name, each.tool) == wanted), None)
 
-    def like(self, input_name: str, most: int = 3, least: float = 0.5) -> list[Held]:
+    def like(self, input_name: str, most: int = 3, least: float = 0.6) -> list[Held]:
         """Those whose names are most like an input's."""
         ranked = sorted(self.held, key=lambda each: (-each.likeness(input_name), -each.calls))
         return [each for each in ranked if each.likeness(input_name) >= least][:most]
