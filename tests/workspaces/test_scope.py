@@ -30,6 +30,7 @@ ALLOWED = {
     ("dashboard/access.py", "last_workspace"): "the person's own memberships",
     ("dashboard/access.py", "anywhere"): "the person's own membership",
     ("dashboard/access.py", "_note_seen"): "a membership that was found to be the person's",
+    ("dashboard/figures.py", "lately"): "SQL, each part of which names the workspace",
     ("dashboard/homes.py", "homes_of"): "the workspaces of the person",
     ("dashboard/homes.py", "_paused"): "of workspaces that were found to be the person's",
     ("dashboard/inquiry.py", "answers"): "a Prefetch of the workspace's calls, named first",
