@@ -137,7 +137,7 @@ def _welcome(sample: bool) -> None:
         lines.append(Text(f"Data       {data_dir()}"))
     if environment.twilio_account_sid is None:
         lines.append(
-            Text("Texts      go to the built-in sandbox: none leaves this machine. Set TWILIO_… to send for real")
+            Text("Texts      go to the built-in sandbox: none leaves this machine. Settings, Twilio: send for real")
         )
     elif sample:
         lines.append(
