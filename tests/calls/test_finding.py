@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from postcall.calls import finding
 from postcall.calls.models import Call
+from postcall.work import among
 from postcall.workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -84,11 +85,14 @@ def test_it_forgets_a_number_that_is_erased(workspace: Workspace) -> None:
         assert "0132" not in cursor.fetchone()[0]
 
 
-def test_it_finds_the_same_where_very_many_fit(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", [(finding, "MANY"), (among, "COMMON")])
+def test_it_finds_the_same_where_very_many_fit(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, limit: tuple[object, str]
+) -> None:
     calls = {a_call(workspace, "Common and rare"), a_call(workspace, "Common")}
     other = Workspace.objects.create(name="Harbor Dental")
     a_call(other, "Common")
-    monkeypatch.setattr(finding, "MANY", 1)
+    monkeypatch.setattr(*limit, 1)
     assert words(workspace, "common") == calls
     assert words(workspace, "common rare") < calls
     assert set(finding.with_number(workspace.calls.all(), workspace, "0132")) == calls
