@@ -44,7 +44,7 @@ def test_it_creates_an_action_and_attaches_it(page: Page, agent: Agent) -> None:
     page.get_by_role("link", name=agent.name).first.click()
     page.get_by_role("link", name="Actions", exact=True).last.click()
     expect(page.get_by_role("heading", name="Post-call SMS")).to_be_visible()
-    page.get_by_text("Add", exact=False).first.click()
+    page.locator("summary", has_text="Add").click()
     page.get_by_role("button", name="Booking confirmation").click()
     expect(page.get_by_text("2 inputs to map")).to_be_visible()
     assert Attachment.objects.get().mode == "off"

@@ -20,6 +20,7 @@ from postcall.actions.hints import stands_for_the_sender
 from postcall.actions.message import inputs_of
 from postcall.actions.models import Action
 from postcall.agents.models import Agent
+from postcall.calls.finding import with_number
 from postcall.calls.models import Call
 from postcall.dashboard import drafts
 from postcall.dashboard.access import Visit, actor, member
@@ -221,8 +222,8 @@ def trying(visit: Visit, action: Action | None, form: Form) -> dict[str, Any]:
 def _calls(visit: Visit, number: str, using: Sequence[Agent]) -> list[Call]:
     """The last ones, of a number where one is given; else those of the agents that use the action come first."""
     with_words = visit.rows(Call).exclude(transcript=[]).select_related("agent").defer("transcript").order_by("-pk")
-    if digits := re.sub(r"\D", "", number):
-        return list(with_words.filter(customer_number__contains=digits)[:_LAST_CALLS])
+    if re.search(r"\d", number):
+        return list(with_number(with_words, visit.workspace, number)[:_LAST_CALLS])
     theirs = list(with_words.filter(agent__in=using)[:_LAST_CALLS]) if using else []
     others = with_words.exclude(agent__in=using) if using else with_words
     return theirs + list(others[: _LAST_CALLS - len(theirs)])
