@@ -68,7 +68,8 @@ def lists() -> list[str]:
 def test_it_shows_nothing_of_another_workspace(api: Api, stranger: Api, ids: dict[str, str], path: str) -> None:
     shown = stranger.get(path)
     assert shown.status == 200
-    assert "items" not in shown.json or shown.json == {"items": [], "next": None}
+    assert not shown.json.get("items")
+    assert not shown.json.get("next")
     told = shown.response.content.decode()
     assert not [held for held in (*ids.values(), str(api.workspace.pk)) if held in told]
 

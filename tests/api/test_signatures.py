@@ -113,7 +113,10 @@ def careless(code: str) -> list[str]:
 
 
 # What is compared there is no guess of a stranger's.
-_NO_GUESS = {"other.auth_token != account.auth_token"}  # two tokens of one owner's, both stored
+_NO_GUESS = {
+    "other.auth_token != account.auth_token",  # two tokens of one owner's, both stored
+    "digest(plain(message.body).strip()) == text.body_digest",  # a text that Twilio lists, and one of ours
+}
 
 
 def test_its_verifiers_compare_nothing_carelessly() -> None:
