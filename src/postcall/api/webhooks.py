@@ -19,7 +19,7 @@ from postcall.messages import callbacks, inbound
 from postcall.messages.signatures import BadSignature, UnknownAddress
 from postcall.shapes import storable
 from postcall.sources.editing import auth_of
-from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
+from postcall.sources.kind import Addition, Delivery, Ignored, NotVerified, Unreadable
 from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source
 from postcall.sources.refused import refuse
@@ -50,7 +50,7 @@ def source_webhook(request: HttpRequest, kind: str, token: str) -> HttpResponse:
     except Unreadable as error:
         refuse(source, _said(error))
         raise Problem(400, str(error), error.errors) from None
-    if isinstance(report, Ignored):
+    if isinstance(report, Ignored | Addition):
         status = "ignored"
     else:
         receipt = receive(source.workspace, source, source.kind, report, delivery.body)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -17,9 +19,9 @@ from postcall.workspaces.models import Workspace
 class Call(Due):
     """One ended call. Due: until all its follow-ups are decided.
 
-    `source` None is the source `api` (POST /calls). `transcript` is a list of {"role", "text", "at"},
-    `variables` has the four namespaces of `EndedCall`. Numbers are E.164 or empty; what the platform wrote
-    stands in `customer_number_raw`.
+    `source` None is the source `api` (POST /calls). `transcript` is a list of {"role", "text", "at", "tool"},
+    `variables` has the four namespaces of `EndedCall`; `hints` are shown, never judged by. Numbers are E.164 or
+    empty; what the platform wrote stands in `customer_number_raw`.
     """
 
     class Status(models.TextChoices):
@@ -42,11 +44,15 @@ class Call(Due):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=255, blank=True)
+    ending = models.CharField(max_length=20, blank=True, db_default="", help_text="`EndedCall.ending`.")
     connected = models.BooleanField(null=True)
     final = models.BooleanField(default=True)
     judge_after = models.DateTimeField(null=True)
     transcript = models.JSONField(default=list)
     variables = models.JSONField(default=dict)
+    redacted = ArrayField(models.CharField(max_length=20), default=list, db_default=[])
+    hints = models.JSONField(default=dict, db_default={}, help_text="What the platform makes of the call.")
+    also_known_as = ArrayField(models.CharField(max_length=255), default=list, db_default=[])
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.RECEIVED.value)
     judge_failures = models.PositiveSmallIntegerField(default=0)
     received_at = models.DateTimeField()
@@ -65,6 +71,7 @@ class Call(Due):
             models.Index(fields=["workspace", "-id"], name="call_log"),
             models.Index(fields=["workspace", "customer_number"], name="call_number"),
             models.Index(fields=["agent", "-id"], name="call_agent"),
+            GinIndex(fields=["also_known_as"], condition=~Q(also_known_as=[]), name="call_also_known_as"),
         ]
 
 

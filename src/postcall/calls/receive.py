@@ -103,9 +103,13 @@ def _content(ended: EndedCall, agent: Agent | None) -> dict[str, Any]:
         "started_at": ended.started_at,
         "ended_at": ended.ended_at,
         "end_reason": ended.end_reason or "",
+        "ending": ended.ending or "",
         "connected": ended.connected,
         "transcript": [turn.model_dump(exclude_none=True) for turn in ended.transcript],
         "variables": ended.variables.model_dump(),
+        "redacted": list(dict.fromkeys(ended.redacted)),
+        "hints": ended.hints,
+        "also_known_as": ended.also_known_as,
     }
 
 

@@ -33,6 +33,8 @@ class CallFacts:
     connected: bool | None
     turns: Sequence[Turn]
     variables: dict[str, Any]
+    ending: str = ""
+    redacted: Sequence[str] = ()
 
     @property
     def has_words(self) -> bool:
@@ -59,6 +61,8 @@ def facts_of(call: Call) -> CallFacts:
         ended_at=call.ended_at,
         when=call.started_at or call.ended_at or call.received_at,
         end_reason=call.end_reason,
+        ending=call.ending,
+        redacted=call.redacted,
         connected=call.connected,
         turns=_turns(call.transcript),
         variables=call.variables,
@@ -77,6 +81,8 @@ def facts_of_ended(ended: EndedCall, *, region: str | None, now: datetime) -> Ca
         ended_at=ended.ended_at,
         when=ended.started_at or ended.ended_at or now,
         end_reason=ended.end_reason or "",
+        ending=ended.ending or "",
+        redacted=ended.redacted,
         connected=ended.connected,
         turns=tuple(Turn(turn.role, turn.text) for turn in ended.transcript),
         variables=ended.variables.model_dump(),

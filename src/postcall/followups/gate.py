@@ -14,6 +14,7 @@ from postcall.followups.snapshot import Snapshot
 from postcall.followups.values import is_nothing
 from postcall.judge import guards
 from postcall.numbers import e164
+from postcall.sources.ended_call import NOT_REACHED
 from postcall.words import is_redacted
 
 # How platforms say, in the words of their end reason, that nobody was reached; its separators are made spaces.
@@ -94,13 +95,13 @@ def _reached(call: CallFacts) -> Stopped | None:
     spoke = guards.customer_spoke(call.turns)
     if call.connected is False:
         return Stopped(Reason.NOT_CONNECTED, f"Nobody was reached{_because(call)}.")
-    if _MACHINE.search(reason) or guards.is_voicemail(call.turns):
+    if call.ending == "voicemail" or _MACHINE.search(reason) or guards.is_voicemail(call.turns):
         return Stopped(Reason.VOICEMAIL, "An answering machine took the call.")
-    if call.connected is None and not spoke and _says_not_reached(reason):
+    if call.connected is None and not spoke and (call.ending in NOT_REACHED or _says_not_reached(reason)):
         return Stopped(Reason.NOT_CONNECTED, f"Nobody was reached{_because(call)}.")
-    if call.connected is None and not call.has_words:
+    if call.connected is None and not call.has_words and "transcript" not in call.redacted:
         return Stopped(Reason.NO_TRANSCRIPT, "Neither a transcript nor the platform says that anybody was reached.")
-    if call.connected is None and not spoke and not _blacked_out(call):
+    if call.connected is None and call.has_words and not spoke and not _blacked_out(call):
         return Stopped(Reason.NOT_CONNECTED, "The customer said nothing.")
     return None
 
@@ -114,6 +115,10 @@ def _because(call: CallFacts) -> str:
 
 
 def _unreadable(call: CallFacts) -> Stopped | None:
+    if not call.has_words and "transcript" in call.redacted:
+        return Stopped(
+            Reason.REDACTED, "The platform took the transcript out, for privacy: its condition cannot be judged."
+        )
     if not call.has_words:
         return Stopped(
             Reason.NO_TRANSCRIPT, "The call came without a transcript, so its condition cannot be judged."
@@ -134,6 +139,8 @@ def _customer(call: CallFacts) -> str | Stopped:
     if call.customer_number:
         return call.customer_number
     raw = call.customer_number_raw.strip()
+    if "customer_number" in call.redacted and (is_nothing(raw) or raw.lower() in _WITHHELD):
+        return Stopped(Reason.REDACTED, "The platform took the customer's number out, for privacy.")
     if is_nothing(raw) or raw.lower() in _WITHHELD:
         return Stopped(Reason.NO_RECIPIENT, "The call has no customer number.")
     if is_redacted(raw):

@@ -404,6 +404,8 @@ def _empty_calls(calls: list[UUID], waiting: set[UUID], person: _Person, now: da
     rows.update(
         transcript=[],
         variables={},
+        hints={},
+        also_known_as=[],
         end_reason="",
         status=Call.Status.DONE,
         final=True,

@@ -78,7 +78,7 @@ def _forget_some(workspace: Workspace, until: datetime, now: datetime) -> int:
         if verdict is not None:
             verdict |= {"evidence": [], "reason": ""}
         FollowUp.objects.filter(pk=follow_up.pk).update(body="", inputs={}, detail="", verdict=verdict)
-    Call.objects.filter(pk__in=ids).update(transcript=[], variables={}, forgotten_at=now)
+    Call.objects.filter(pk__in=ids).update(transcript=[], variables={}, hints={}, forgotten_at=now)
     return len(ids)
 
 

@@ -59,7 +59,7 @@ def update_source(source: Source, content: SourceContent) -> Source:
     source.name = content.name
     if content.auth is not None:
         source.auth_stored_at = clock.now()
-        source.auth = _stored(_rotated(auth_of(source), content.auth, _checked(kind_of(source.kind), content.auth)))
+        source.auth = _stored(_rotated(kind_of(source.kind), auth_of(source), content.auth))
     source.save(update_fields=["name", "auth", "auth_stored_at", "updated_at"])
     return source
 
@@ -107,7 +107,7 @@ def wanted_of(kind: SourceKind) -> list[Wanted]:
             field.is_required() and not is_ours,
         )
         for name, field in kind.auth.model_fields.items()
-        if name != "previous"
+        if name != "previous" and field.annotation in (str, str | None)
     ]
 
 
@@ -137,11 +137,12 @@ def _checked(kind: SourceKind, auth: dict[str, Any]) -> dict[str, Any]:
         raise Invalid(said, ".".join(filter(None, ("auth", path)))) from None
 
 
-def _rotated(present: dict[str, Any], asked: dict[str, Any], checked: dict[str, Any]) -> dict[str, Any]:
-    if "previous" in asked or "secret" not in checked:
+def _rotated(kind: SourceKind, present: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    checked = _checked(kind, asked)
+    if kind.auth is None or "previous" in asked or not present:
         return checked
-    older = present.get("secret")
-    if older in (None, checked["secret"]):
+    older = kind.auth.model_validate(present).renewable()
+    if older == kind.auth.model_validate(checked).renewable():
         older = present.get("previous")
     return checked | ({"previous": older} if older else {})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, Field, field_validator
 
@@ -11,6 +11,26 @@ from postcall.shapes import Identifier, Strict, Text, storable_json
 
 Role = Literal["agent", "customer", "system", "tool"]
 Direction = Literal["inbound", "outbound"]
+Ending = Literal[
+    "customer_hung_up",
+    "agent_hung_up",
+    "hung_up",
+    "transferred",
+    "voicemail",
+    "no_answer",
+    "busy",
+    "failed",
+    "canceled",
+    "too_long",
+    "silence",
+    "error",
+]
+"""How a call ended, in one language for all platforms. `hung_up`: somebody did, and the platform does not say who;
+`failed`: it never came about; `error`: something broke while it went on; `too_long`: the platform's limit."""
+Removed = Literal["transcript", "customer_number", "variables"]
+"""What a platform took out of its report before it sent it."""
+
+NOT_REACHED: Final = frozenset({"no_answer", "busy", "failed", "canceled"})
 
 MAX_TURNS = 5_000
 MAX_TURN_CHARS = 20_000
@@ -21,6 +41,9 @@ class Turn(Strict):
     role: Role
     text: Annotated[Text, Field(max_length=MAX_TURN_CHARS)]
     at: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="Seconds since the call's start.")
+    tool: Annotated[Text, Field(max_length=255)] | None = Field(
+        default=None, description="With the role `tool`: which one was called, or answered."
+    )
 
 
 class Variables(Strict):
@@ -52,6 +75,9 @@ class EndedCall(Strict):
     started_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     end_reason: Annotated[Text, Field(max_length=255)] | None = None
+    ending: Ending | None = Field(
+        default=None, description="How it ended, in Postcall's words; `end_reason` has the platform's."
+    )
     connected: bool | None = Field(
         default=None, description="False: nobody was reached. Unset: judged by the words."
     )
@@ -62,6 +88,23 @@ class EndedCall(Strict):
     )
     transcript: list[Turn] = Field(default_factory=list, max_length=MAX_TURNS)
     variables: Variables = Field(default_factory=Variables)
+    redacted: list[Removed] = Field(
+        default_factory=list,
+        max_length=3,
+        description="What the platform took out before it sent the call, such as for privacy.",
+    )
+    hints: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What the platform makes of the call: a summary, a success flag. Shown; never judged by.",
+    )
+    also_known_as: list[Identifier] = Field(
+        default_factory=list, max_length=10, description="Other ids by which later events of the platform name it."
+    )
+
+    @field_validator("hints")
+    @classmethod
+    def _storable(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return storable_json(value)  # type: ignore[no-any-return]  # a dict in is a dict out
 
     def wait_until(self, now: datetime) -> datetime:
         """When a call that is not final is judged at the latest."""

@@ -11,22 +11,22 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from postcall.shapes import Strict
+from postcall.sources.auth import OneSecret, secrets_of
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
 from postcall.sources.reading import NotJson, errors_of, read_json
+from postcall.sources.signing import WRONG
 
 CALL_ENDED = "call.ended"
 _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
-class SigningSecret(Strict):
-    """`previous` is accepted as well while a sender is moved from one secret to the next."""
+class SigningSecret(OneSecret):
+    """The secret of Standard Webhooks."""
 
     secret: str = Field(
         title="Signing secret", description="Standard Webhooks: whsec_ and at least 24 bytes in base64."
     )
-    previous: str | None = None
 
     @field_validator("secret", "previous")
     @classmethod
@@ -67,7 +67,7 @@ class Generic:
         if missing := [name for name in _HEADERS if not delivery.headers.get(name)]:
             raise NotVerified(f"the header {' and '.join(missing)} is missing")
         reason = ""
-        for secret in filter(None, (auth.get("secret"), auth.get("previous"))):
+        for secret in secrets_of(auth):
             try:
                 # The timestamp may be five minutes off, either way; the library sees to that.
                 Webhook(secret).verify(delivery.body, dict(delivery.headers), json_parse=False)
@@ -101,6 +101,6 @@ class Generic:
 _REASONS = {
     "Message timestamp too old": "webhook-timestamp is more than five minutes old: is the sender's clock right?",
     "Message timestamp too new": "webhook-timestamp is more than five minutes ahead: is the sender's clock right?",
-    "No matching signature found": "the signature was made with another secret, or over another body",
+    "No matching signature found": WRONG,
     "Invalid Signature Headers": "webhook-timestamp is not a number of seconds",
 }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pydantic import BaseModel
-
+from postcall.sources.auth import Auth
 from postcall.sources.ended_call import EndedCall
 
 
@@ -28,6 +27,18 @@ class Ignored:
     """A verified event that says nothing about an ended call."""
 
     what: str
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A verified event that tells more about a call which other events report.
+
+    `keys` are the ids by which it names the call: one is the call's `external_id` or stands in its `also_known_as`.
+    """
+
+    keys: tuple[str, ...]
+    extracted: Mapping[str, Any] = field(default_factory=dict)
+    hints: Mapping[str, Any] = field(default_factory=dict)
 
 
 class NotVerified(Exception):
@@ -62,10 +73,10 @@ class SourceKind(Protocol):
         ...
 
     @property
-    def auth(self) -> type[BaseModel] | None:
+    def auth(self) -> type[Auth] | None:
         """The shape of a source's `auth`; None for a platform that cannot sign.
 
-        Each of its fields that are text is asked for under its title, with its description below; `previous` is
+        Each of its fields that is text is asked for under its title, with its description below; `previous` is
         kept by us.
         """
         ...
@@ -75,9 +86,14 @@ class SourceKind(Protocol):
         ...
 
     def verify(self, delivery: Delivery, auth: Mapping[str, Any]) -> None:
-        """Raises NotVerified unless the delivery was signed with the present secret or the one before it."""
+        """Raises NotVerified unless the delivery was signed with the present secret or the one before it.
+
+        `auth` is what was stored: the kind's `auth` in JSON, without what is None.
+        """
         ...
 
-    def parse(self, body: bytes) -> EndedCall | Ignored:
-        """Raises Unreadable."""
+    def parse(self, body: bytes) -> EndedCall | Addition | Ignored:
+        """What a delivery says; it may have been verified, or come from a file. An event of a type that is not used
+        is Ignored. Whatever else the platform may add, change or leave out is read as far as it goes; Unreadable is
+        raised when it is not this platform's event at all, or names no call."""
         ...
