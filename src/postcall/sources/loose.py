@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from django.utils.dateparse import parse_datetime
 
+from postcall.shapes import storable
 from postcall.sources.ended_call import MAX_TURN_CHARS, MAX_TURNS, Role, Turn
 
 MAX_ID: Final = 255
@@ -41,7 +42,7 @@ def unwrapped(value: Any) -> Any:
     if not isinstance(value, str) or value.strip()[:1] not in ("{", "["):
         return value
     try:
-        return json.loads(value, parse_constant=_nothing)
+        return json.loads(value, parse_constant=_nothing, parse_float=number)
     except (ValueError, RecursionError):
         return value
 
@@ -73,7 +74,7 @@ def text(value: Any, most: int | None = None) -> str | None:
 def identifier(value: Any) -> str | None:
     """An id; None for one that is longer than any is, since a cut one would be another's."""
     found = text(value)
-    return found if found and len(found) <= MAX_ID else None
+    return storable(found) if found and len(found) <= MAX_ID else None
 
 
 def number(value: Any) -> float | None:
