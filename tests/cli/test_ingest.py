@@ -8,6 +8,11 @@ import pytest
 
 from postcall.agents.models import Agent
 from postcall.calls.models import Call
+from postcall.calls.receive import receive
+from postcall.followups.optouts import hashed
+from postcall.sources.kinds import KINDS
+from postcall.sources.models import Source
+from postcall.work import clock
 from postcall.workspaces.models import Workspace
 
 from .conftest import Run
@@ -52,3 +57,91 @@ def test_it_keeps_the_source_when_it_is_told_the_agent(ingest: Run) -> None:
     assert ingest(event, "--source", "generic", "--agent", "Front desk").code == 0
     call = Call.objects.get()
     assert (call.source_kind, call.agent) == ("generic", agent)
+
+
+def event(**fields: Any) -> str:
+    return json.dumps({"type": "call.ended", "data": CALL | fields})
+
+
+def a_source(name: str = "Front desk", **fields: Any) -> Source:
+    return Source.objects.create(
+        workspace=Workspace.objects.get(name="Default"), kind="generic", name=name, **fields
+    )
+
+
+def came_in_through(source: Source | None) -> Call:
+    """The call as its platform delivered it."""
+    ended = KINDS["generic"].parse(event().encode())
+    workspace = Workspace.objects.get(name="Default")
+    return receive(workspace, source, "generic", ended, event().encode()).call  # type: ignore[arg-type]  # it is one
+
+
+def test_it_puts_calls_into_the_one_source_of_their_kind(ingest: Run) -> None:
+    source = a_source()
+    a_source("Gone", deleted_at=clock.now())
+    assert ingest(event(), "--source", "generic").code == 0
+    assert Call.objects.get().source == source
+
+
+def test_it_makes_no_second_call_of_one_that_came_through_its_source(ingest: Run) -> None:
+    came_in_through(a_source())
+    assert "duplicate" in ingest(event(), "--source", "generic").out
+    assert Call.objects.count() == 1
+
+
+def test_it_makes_no_second_call_of_one_whose_source_was_disconnected(ingest: Run) -> None:
+    came_in_through(a_source(deleted_at=clock.now()))
+    assert "duplicate" in ingest(event(), "--source", "generic").out
+    a_source("Connected anew")
+    assert "duplicate" in ingest(event(), "--source", "generic").out
+    assert "duplicate" in ingest(event(), "--source", "Connected anew").out
+    assert Call.objects.count() == 1
+
+
+def test_it_makes_no_second_call_of_one_that_was_put_in_before_its_source_was_made(ingest: Run) -> None:
+    ingest(event(), "--source", "generic")
+    a_source()
+    assert "duplicate" in ingest(event(), "--source", "generic").out
+    assert Call.objects.get().source is None
+
+
+def test_it_makes_no_second_call_of_one_whose_id_was_erased(ingest: Run) -> None:
+    call = came_in_through(a_source(deleted_at=clock.now()))
+    named = "call-of-+14155550132"
+    Call.objects.update(external_id=hashed(call.workspace_id, named))
+    assert "duplicate" in ingest(event(external_id=named), "--source", "generic").out
+    assert Call.objects.count() == 1
+
+
+def test_it_asks_which_of_several_sources_is_meant(ingest: Run) -> None:
+    front, back = a_source(), a_source("Back desk")
+    refused = ingest(event(), "--source", "generic")
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert all(word in refused.err for word in ("Front desk", "Back desk", str(front.pk), str(back.pk)))
+    assert not Call.objects.exists()
+    assert ingest(event(), "--source", "back desk").code == 0
+    assert ingest(event(), "--source", str(front.pk)).code == 0
+    assert set(Call.objects.values_list("source", flat=True)) == {front.pk, back.pk}
+
+
+def test_it_lists_what_there_is_when_there_is_none_of_that_name(ingest: Run) -> None:
+    a_source()
+    refused = ingest(event(), "--source", "nonsense")
+    assert (refused.code, Call.objects.count()) == (2, 0)
+    assert all(word in refused.err for word in ("api", "generic", "Front desk"))
+
+
+def test_it_enriches_a_call_whose_thin_report_was_put_in_before(ingest: Run) -> None:
+    source = a_source()
+    thin = event(final=False, customer_number=None) + "\n"
+    assert ingest(thin, "--source", "generic").code == 0
+    assert "enriched" in ingest(event(), "--source", "generic").out
+    call = Call.objects.get()
+    assert (call.source, call.customer_number, call.final) == (source, "+14155550132", True)
+
+
+def test_it_gives_no_agent_to_a_call_that_is_known(ingest: Run) -> None:
+    call = came_in_through(a_source())
+    Agent.objects.create(workspace=call.workspace, name="Front desk", timezone="UTC")
+    assert "duplicate" in ingest(event(), "--source", "generic", "--agent", "Front desk").out
+    assert Call.objects.get().status == Call.Status.UNASSIGNED

@@ -9,7 +9,7 @@ from .conftest import Run
 
 @pytest.mark.parametrize(
     "arguments",
-    [("sandbox", "--fault", "foo=1"), ("ingest", "--source", "nonsense", "call.json"), ("up", "--port", "0")],
+    [("sandbox", "--fault", "foo=1"), ("ingest", "--no-such-option", "call.json"), ("up", "--port", "0")],
 )
 def test_it_tells_a_wrong_use_by_its_exit_code(run: Run, arguments: tuple[str, ...]) -> None:
     ended = run(*arguments)

@@ -8,9 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,8 +27,7 @@ from postcall.cli.people import AsJson, InWorkspace, workspace_named
 if TYPE_CHECKING:
     from postcall.agents.models import Agent
     from postcall.calls.models import Call
-    from postcall.calls.receive import Receipt
-    from postcall.sources.ended_call import EndedCall
+    from postcall.calls.origin import Origin
     from postcall.workspaces.models import Workspace
 
 DECIDED_S = 180.0
@@ -47,7 +44,13 @@ def ingest(
     files: Annotated[
         list[Path], typer.Argument(metavar="CALL.json…", help="Files, JSONL files, or folders of them.")
     ],
-    source: Annotated[str, typer.Option(help="The platform whose form they have.")] = "api",
+    source: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND|NAME|ID",
+            help="The platform whose form they have, or the source that they belong to: its name or id.",
+        ),
+    ] = "api",
     agent: Annotated[
         str | None, typer.Option(help="Give every call to this agent: its id, name or external id.")
     ] = None,
@@ -58,12 +61,15 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Put recorded calls through, as if their platform had just sent them. A call already known is not repeated."""
-    parse = _parser(source)
+    from postcall.sources.kind import Unreadable
+    from postcall.sources.payloads import in_words
+
     found = list(_payloads(files))
     if not found:
         raise fail("no calls found: give .json or .jsonl files, or folders that hold them")
     with prepared():
         tenant = workspace_named(in_workspace)
+        origin = _origin(tenant, source)
         given = _agent(tenant, agent) if agent else None
         counts: Counter[str] = Counter()
         ids: list[UUID] = []
@@ -71,16 +77,13 @@ def ingest(
         with bar() as progress:
             for where, raw in progress.track(found, description="Receiving"):
                 try:
-                    ended = parse(raw)
-                except ValueError as error:
-                    problems.append(f"{where}: {error}")
+                    status, call = _put_in(origin, raw, given)
+                except Unreadable as error:
+                    problems.append(f"{where}: {in_words(error)}")
                     continue
-                if ended is None:
-                    counts["ignored"] += 1
-                    continue
-                receipt = _receive(tenant, source, ended, raw, given)
-                counts[receipt.status] += 1
-                ids.append(receipt.call.pk)
+                counts[status] += 1
+                if call is not None and call.pk not in ids:
+                    ids.append(call.pk)
         outcomes = _outcomes(ids, wait)
         if as_json:
             print_json({"received": counts, "problems": problems, "outcomes": outcomes})
@@ -95,55 +98,28 @@ def ingest(
             raise fail(f"{len(problems)} of {len(found)} could not be read; {rest}")
 
 
-def _receive(tenant: Workspace, source: str, ended: EndedCall, raw: bytes, agent: Agent | None) -> Receipt:
-    """As if the platform had sent it; `agent` takes the place of the one that it names."""
-    from postcall.calls.receive import AlreadyAssigned, assign, receive
-
-    if agent is None:
-        return receive(tenant, None, source, ended, raw)
-    receipt = receive(tenant, None, source, ended.model_copy(update={"agent": str(agent.pk)}), raw)
-    if receipt.call.agent_id is None:  # a platform's own events cannot name our agents
-        with suppress(AlreadyAssigned):
-            receipt = replace(receipt, call=assign(receipt.call, agent, follow_up=True))
-    return receipt
-
-
-def _parser(source: str) -> Any:
-    """Parses one payload of a platform into an EndedCall; None for events that are not used."""
-    from pydantic import ValidationError
-
+def _put_in(origin: Origin, raw: bytes, agent: Agent | None) -> tuple[str, Call | None]:
+    """What became of one payload, as if the platform had sent it; `agent` takes the place of the one it names."""
+    from postcall.calls.origin import put_in
     from postcall.sources.ended_call import EndedCall
-    from postcall.sources.kind import Unreadable
-    from postcall.sources.kinds import KINDS
-    from postcall.sources.reading import NotJson, errors_of, read_json
+    from postcall.sources.payloads import read_payload
 
-    def own(raw: bytes) -> EndedCall:
-        try:
-            return EndedCall.model_validate(read_json(raw))
-        except NotJson as error:
-            raise ValueError(str(error)) from None
-        except ValidationError as error:
-            raise ValueError(_in_words(errors_of(error))) from None
-
-    if source == "api":
-        return own
-    kind = KINDS.get(source)
-    if kind is None:
-        there_are = ", ".join(("api", *sorted(KINDS)))
-        raise typer.BadParameter(f"there is no “{source}”; there are: {there_are}", param_hint="--source")
-
-    def of_kind(raw: bytes) -> EndedCall | None:
-        try:
-            parsed = kind.parse(raw)
-        except Unreadable as error:
-            raise ValueError(_in_words(error.errors) or str(error)) from None
-        return parsed if isinstance(parsed, EndedCall) else None
-
-    return of_kind
+    read = read_payload(origin.kind, raw)
+    if not isinstance(read, EndedCall):
+        return "ignored", None
+    receipt = put_in(origin, read, raw, agent)
+    return receipt.status, receipt.call
 
 
-def _in_words(errors: Sequence[tuple[str, str]]) -> str:
-    return "; ".join(f"{field or 'the body'}: {said}" for field, said in errors)
+def _origin(tenant: Workspace, named: str) -> Origin:
+    from postcall.calls.origin import Ambiguous, UnknownOrigin, origin_of
+
+    try:
+        return origin_of(tenant, named)
+    except UnknownOrigin as error:
+        raise typer.BadParameter(str(error), param_hint="--source") from None
+    except Ambiguous as error:
+        raise fail(f"--source: {error}") from None
 
 
 def _agent(tenant: Workspace, agent: str) -> Agent:

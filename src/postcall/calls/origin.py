@@ -1,0 +1,111 @@
+"""Where recorded calls belong that are put in by hand: the source that they came through, or would have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from postcall.agents.models import Agent
+from postcall.calls.models import Call
+from postcall.calls.receive import Receipt, assign, receive
+from postcall.followups.optouts import hashed
+from postcall.sources.ended_call import EndedCall
+from postcall.sources.kinds import KINDS
+from postcall.sources.models import Source
+from postcall.sources.payloads import API
+from postcall.workspaces.models import Workspace
+from postcall.workspaces.scope import within
+
+# Whose authors choose the ids of calls themselves: those of two sources may be alike and not the same call.
+_OWN_IDS: Final = frozenset({"generic"})
+
+
+class UnknownOrigin(Exception):
+    """There is no such platform, and no source of that name or id. The text lists what there is."""
+
+
+class Ambiguous(Exception):
+    """Several sources fit: putting a call into the wrong one would make it a second call. The text names them."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """`source` None: the workspace has no living source of the `kind`. `named`: it was chosen among others."""
+
+    workspace: Workspace
+    kind: str
+    source: Source | None
+    named: bool = False
+
+
+def origin_of(workspace: Workspace, named: str) -> Origin:
+    """What a kind, or a source's name or id, means in this workspace. Raises UnknownOrigin, Ambiguous."""
+    living = within(workspace, Source).filter(deleted_at=None).order_by("created_at")
+    if named == API:
+        return Origin(workspace, API, None)
+    if named in KINDS:
+        return _of_kind(workspace, named, list(living.filter(kind=named)))
+    if (pk := _id(named)) and (source := living.filter(pk=pk).first()):
+        return Origin(workspace, source.kind, source, named=True)
+    found = list(living.filter(name__iexact=named))
+    if len(found) > 1:
+        raise Ambiguous(f"several sources are named “{named}”; give the id of one: {_listed(found)}")
+    if not found:
+        kinds = ", ".join((API, *sorted(KINDS)))
+        sources = f"; sources: {_listed(living)}" if living else ""
+        raise UnknownOrigin(f"there is no “{named}” in {workspace.name}; platforms: {kinds}{sources}")
+    return Origin(workspace, found[0].kind, found[0], named=True)
+
+
+def _of_kind(workspace: Workspace, kind: str, living: list[Source]) -> Origin:
+    if len(living) > 1:
+        raise Ambiguous(
+            f"{workspace.name} has several sources of {KINDS[kind].title}; name the one that these calls came "
+            f"through: {_listed(living)}"
+        )
+    return Origin(workspace, kind, living[0] if living else None)
+
+
+def _listed(sources: Iterable[Source]) -> str:
+    return ", ".join(f"“{source.name}” ({source.pk})" for source in sources)
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+@transaction.atomic
+def put_in(origin: Origin, ended: EndedCall, raw: bytes, agent: Agent | None = None) -> Receipt:
+    """As if the platform had sent it; `agent` takes the place of the one that it names.
+
+    A call of the same kind and id that is here already is that call, whichever source it came through: one that was
+    disconnected since, or none.
+    """
+    source = _known_under(origin, ended.external_id)
+    if agent is None:
+        return receive(origin.workspace, source, origin.kind, ended, raw)
+    told = ended.model_copy(update={"agent": str(agent.pk)})
+    receipt = receive(origin.workspace, source, origin.kind, told, raw)
+    call = receipt.call
+    # A platform's own events cannot name our agents. What is known already is not begun again.
+    if receipt.status != "duplicate" and call.status == Call.Status.UNASSIGNED:
+        return Receipt(assign(call, agent, follow_up=True), receipt.status)
+    return receipt
+
+
+def _known_under(origin: Origin, external_id: str) -> Source | None:
+    """The source of the call that is meant, where it is here; else where a new one belongs."""
+    names = [external_id, hashed(origin.workspace.pk, external_id)]
+    known = within(origin.workspace, Call).filter(source_kind=origin.kind, external_id__in=names)
+    if origin.named and origin.kind in _OWN_IDS:
+        known = known.filter(Q(source=origin.source) | Q(source=None) | Q(source__deleted_at__isnull=False))
+    under = [call.source for call in known.select_related("source").only("source").order_by("pk")]
+    return under[0] if under and origin.source not in under else origin.source
