@@ -75,7 +75,7 @@ def receive(workspace: Workspace, source: Source | None, source_kind: str, ended
         source_kind=source_kind,
         external_id=ended.external_id,
         received_at=now,
-        **_content(ended, agent),
+        **content_of(ended, agent),
     )
     _schedule(call, ended, now)
     # The unique key is the deduplication: of two deliveries at the same instant one inserts, the other waits
@@ -91,7 +91,8 @@ def receive(workspace: Workspace, source: Source | None, source_kind: str, ended
     return Receipt(call, "accepted")
 
 
-def _content(ended: EndedCall, agent: Agent | None) -> dict[str, Any]:
+def content_of(ended: EndedCall, agent: Agent | None) -> dict[str, Any]:
+    """What a report says of its call, by the fields of the Call."""
     region = agent.locale.rpartition("-")[2].upper() if agent and "-" in agent.locale else None
     return {
         "agent": agent,
@@ -137,23 +138,34 @@ def _known_by_its_hash(call: Call) -> Call | None:
 def _again(call: Call, ended: EndedCall, agent: Agent | None, raw: bytes) -> Receipt:
     if call.final or not ended.final:
         return Receipt(call, "duplicate")
-    # Only a call that was assigned for the log is done without ever having been taken.
-    for_the_log = call.status == Call.Status.DONE and call.generation == 0
-    for name, value in _content(ended, agent or call.agent).items():
+    for_the_log = is_for_the_log(call)
+    for name, value in content_of(ended, agent or call.agent).items():
         setattr(call, name, value)
     _schedule(call, ended, clock.now())
     if for_the_log:
         call.status, call.due_at = Call.Status.DONE, None
     else:
-        # A worker may hold the thin report this instant: a new generation makes it let go without a trace.
-        call.lease_until = None
-        call.generation += 1
-        call.starts = 0
+        take_back(call)
     call.save()
     _keep(call, raw)
     if call.due_at is not None:
         wake("calls")
     return Receipt(call, "enriched")
+
+
+def is_for_the_log(call: Call) -> bool:
+    """Whether it was given its agent for the log only: then nothing is ever decided about it."""
+    # Only such a call is done without ever having been taken.
+    return call.status == Call.Status.DONE and call.generation == 0
+
+
+def take_back(call: Call) -> None:
+    """A worker may hold what the call said before, this instant: a new generation makes it let go without a trace.
+
+    The caller has locked the row and saves it."""
+    call.lease_until = None
+    call.generation += 1
+    call.starts = 0
 
 
 def _keep(call: Call, raw: bytes) -> None:
