@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "postcall.actions",
     "postcall.sources",
     "postcall.calls",
+    "postcall.synthflow",
     "postcall.followups",
     "postcall.messages",
     "postcall.work",

@@ -13,7 +13,7 @@ from postcall.api.problems import CONTENT_TYPE, MAX_BODY, Problem, as_problem, p
 
 log = structlog.get_logger(__name__)
 
-MACHINE_PATHS = ("/api/", "/in/", "/twilio/", "/healthz", "/readyz", "/metrics")
+MACHINE_PATHS = ("/api/", "/v2/", "/in/", "/twilio/", "/healthz", "/readyz", "/metrics")
 PROBES = ("/healthz", "/readyz", "/metrics")
 # What a page sends is a few lines.
 MAX_FORM = 1024 * 1024

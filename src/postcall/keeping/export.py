@@ -67,6 +67,7 @@ KINDS: Final = (
     Kind("action", "actions.Action"),
     Kind("revision", "actions.Revision", "action__workspace"),
     Kind("attachment", "actions.Attachment"),
+    Kind("imported_action", "synthflow.ImportedAction"),
     Kind("source", "sources.Source", without=frozenset({"token"})),
     Kind("refused_delivery", "sources.RefusedDelivery"),
     Kind("call", "calls.Call"),
@@ -88,6 +89,7 @@ KINDS: Final = (
 # What belongs to a workspace and is not exported, by its label, and why.
 NOT_EXPORTED: Final = {
     "alerts.AlertState": "how far the watching is; what it told stands in the alerts",
+    "calls.LaterEvent": "what it told stands in its call, whose payloads are told; kept for a day",
     "api.IdempotentRequest": "answers that are repeated for a day; what they say stands in other lines",
     "postcall_messages.OwnPhone": "a member's own number: theirs, not the workspace's",
     "postcall_messages.PhoneCode": "a hash that is good for ten minutes",
