@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from postcall.api.problems import Problem, too_large
+from postcall.calls.additions import add
 from postcall.calls.receive import receive
 from postcall.config import config
 from postcall.messages import callbacks, inbound
@@ -50,8 +51,10 @@ def source_webhook(request: HttpRequest, kind: str, token: str) -> HttpResponse:
     except Unreadable as error:
         refuse(source, _said(error))
         raise Problem(400, str(error), error.errors) from None
-    if isinstance(report, Ignored | Addition):
+    if isinstance(report, Ignored):
         status = "ignored"
+    elif isinstance(report, Addition):
+        status = add(source, report, delivery.body)
     else:
         receipt = receive(source.workspace, source, source.kind, report, delivery.body)
         status = "duplicate" if receipt.status == "duplicate" else "accepted"

@@ -87,3 +87,28 @@ class RawPayload(models.Model):
     class Meta:
         db_table = "raw_payload"
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["call"], name="raw_payload_call")]
+
+
+class LaterEvent(models.Model):
+    """What an event told of a call that another event reports (`sources.kind.Addition`). Kept for a day: by its
+    `digest` it is known when it comes again, and `call` None, with its bytes, it waits for that call."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    source = models.ForeignKey(Source, models.CASCADE, related_name="+")
+    call = models.ForeignKey(Call, models.CASCADE, null=True, related_name="+")
+    keys = ArrayField(models.CharField(max_length=255), help_text="How it names its call, the surest first.")
+    content = models.JSONField(default=dict, help_text="What it tells.")
+    digest = models.CharField(max_length=64)
+    raw = models.BinaryField(default=bytes)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "later_event"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["source", "digest"], name="later_event_once")
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            GinIndex(fields=["keys"], condition=Q(call__isnull=True), name="later_event_waiting"),
+            models.Index(fields=["received_at"], name="later_event_age"),
+        ]

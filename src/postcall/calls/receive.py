@@ -10,10 +10,11 @@ from uuid import UUID
 from django.db import transaction
 
 from postcall.agents.models import Agent, ExternalId
-from postcall.calls.models import Call, RawPayload
+from postcall.calls.later import belong_to, lock_names, told_all, told_of, waiting_for
+from postcall.calls.models import Call, LaterEvent, RawPayload
+from postcall.calls.numbers import number_columns
 from postcall.followups.optouts import hashed
 from postcall.keeping.spellings import may_hold_number
-from postcall.numbers import e164
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.models import Source
 from postcall.work import clock
@@ -65,8 +66,10 @@ def receive(workspace: Workspace, source: Source | None, source_kind: str, ended
     """Stores one ended call with its raw bytes and makes it due.
 
     `source` None is the source `api`. The same external id again is a duplicate and changes nothing, except that
-    the first final report of a call that was not final enriches it.
+    the first final report of a call that was not final enriches it. What other events told of it before it came is
+    added to it.
     """
+    events = _waiting_events(source, source_kind, ended)
     now = clock.now()
     agent = find_agent(workspace, source_kind, ended.agent)
     call = Call(
@@ -75,32 +78,39 @@ def receive(workspace: Workspace, source: Source | None, source_kind: str, ended
         source_kind=source_kind,
         external_id=ended.external_id,
         received_at=now,
-        **content_of(ended, agent),
+        **told_all(content_of(ended, agent), events),
     )
     _schedule(call, ended, now)
     # The unique key is the deduplication: of two deliveries at the same instant one inserts, the other waits
     # for its commit and then inserts nothing.
     if not insert_if_free(call):
-        return _again(_locked(workspace, source, ended.external_id), ended, agent, raw)
+        return _again(_locked(workspace, source, ended.external_id), ended, agent, raw, events)
     if may_hold_number(call.external_id) and (known := _known_by_its_hash(call)):
         call.delete()
-        return _again(known, ended, agent, raw)
+        return _again(known, ended, agent, raw, events)
     _keep(call, raw)
+    belong_to(call, events)
     if call.due_at is not None and call.due_at <= now:
         wake("calls")
     return Receipt(call, "accepted")
 
 
+def _waiting_events(source: Source | None, source_kind: str, ended: EndedCall) -> list[LaterEvent]:
+    """What other events told of the call before it came; until this transaction ends no others can come."""
+    if source is None or source_kind in _OUR_KINDS:
+        return []
+    names = (ended.external_id, *ended.also_known_as)
+    lock_names(source, names)
+    return waiting_for(source, names)
+
+
 def content_of(ended: EndedCall, agent: Agent | None) -> dict[str, Any]:
     """What a report says of its call, by the fields of the Call."""
-    region = agent.locale.rpartition("-")[2].upper() if agent and "-" in agent.locale else None
     return {
         "agent": agent,
         "agent_ref": ended.agent or "",
         "direction": ended.direction or "",
-        "customer_number": e164(ended.customer_number or "", region) or "",
-        "customer_number_raw": ended.customer_number or "",
-        "agent_number": e164(ended.agent_number or "", region) or ended.agent_number or "",
+        **number_columns(ended.customer_number, ended.agent_number, agent),
         "started_at": ended.started_at,
         "ended_at": ended.ended_at,
         "end_reason": ended.end_reason or "",
@@ -135,11 +145,13 @@ def _known_by_its_hash(call: Call) -> Call | None:
         return None
 
 
-def _again(call: Call, ended: EndedCall, agent: Agent | None, raw: bytes) -> Receipt:
+def _again(call: Call, ended: EndedCall, agent: Agent | None, raw: bytes, events: list[LaterEvent]) -> Receipt:
     if call.final or not ended.final:
         return Receipt(call, "duplicate")
     for_the_log = is_for_the_log(call)
-    for name, value in content_of(ended, agent or call.agent).items():
+    # A report says all again; what events told of the call stands in none.
+    content = told_all(content_of(ended, agent or call.agent), [*told_of(call), *events])
+    for name, value in content.items():
         setattr(call, name, value)
     _schedule(call, ended, clock.now())
     if for_the_log:
@@ -148,6 +160,7 @@ def _again(call: Call, ended: EndedCall, agent: Agent | None, raw: bytes) -> Rec
         take_back(call)
     call.save()
     _keep(call, raw)
+    belong_to(call, events)
     if call.due_at is not None:
         wake("calls")
     return Receipt(call, "enriched")

@@ -21,7 +21,7 @@ from django.db.models.functions import Coalesce
 from postcall.actions.models import Attachment
 from postcall.agents.models import Agent
 from postcall.api.models import IdempotentRequest
-from postcall.calls.models import Call, RawPayload
+from postcall.calls.models import Call, LaterEvent, RawPayload
 from postcall.followups.models import FollowUp, OptOut, Reason
 from postcall.followups.optouts import hashed, lock_recipient
 from postcall.ids import new_id
@@ -400,6 +400,7 @@ def _empty_follow_ups(follow_ups: list[UUID], waiting: set[UUID], number: str, n
 def _empty_calls(calls: list[UUID], waiting: set[UUID], person: _Person, now: datetime) -> int:
     """The external id stays: by it a report that comes again is known, and brings nothing back."""
     RawPayload.objects.filter(call_id__in=calls).delete()
+    LaterEvent.objects.filter(call_id__in=calls).delete()
     rows = Call.objects.filter(pk__in=calls)
     rows.update(
         transcript=[],

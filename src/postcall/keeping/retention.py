@@ -9,7 +9,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 from pydantic import Field, StrictInt
 
-from postcall.calls.models import Call, RawPayload
+from postcall.calls.models import Call, LaterEvent, RawPayload
 from postcall.followups.models import FollowUp, OptOut
 from postcall.messages.models import Message
 from postcall.shapes import Strict
@@ -68,6 +68,7 @@ def _forget_some(workspace: Workspace, until: datetime, now: datetime) -> int:
     if not ids:
         return 0
     RawPayload.objects.filter(call_id__in=ids).delete()
+    LaterEvent.objects.filter(call_id__in=ids).delete()
     follow_ups = list(FollowUp.objects.filter(call_id__in=ids))
     # Conditions on its own row alone are looked at again after waiting for an operator who sends it anew.
     texts = Message.objects.filter(follow_up_id__in=[follow_up.pk for follow_up in follow_ups], due_at=None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from postcall.sources.auth import Auth
-from postcall.sources.ended_call import EndedCall
+from postcall.sources.ended_call import Direction, EndedCall, Ending
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,21 @@ class Ignored:
 
 @dataclass(frozen=True)
 class Addition:
-    """A verified event that tells more about a call which other events report.
+    """A verified event that tells more about a call which another event reports; it may come before that one.
 
-    `keys` are the ids by which it names the call: one is the call's `external_id` or stands in its `also_known_as`.
+    `keys` are the ids by which it names the call, the surest first: one is the call's `external_id` or stands in
+    its `also_known_as`. `direction` and the two numbers count where the report leaves open who called whom,
+    `end_reason` and `ending` where it says neither.
     """
 
     keys: tuple[str, ...]
     extracted: Mapping[str, Any] = field(default_factory=dict)
     hints: Mapping[str, Any] = field(default_factory=dict)
+    direction: Direction | None = None
+    customer_number: str | None = None
+    agent_number: str | None = None
+    end_reason: str | None = None
+    ending: Ending | None = None
 
 
 class NotVerified(Exception):

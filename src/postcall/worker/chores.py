@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from postcall.alerts.chore import alert
 from postcall.api.answers import forget_old_answers
+from postcall.calls.later import forget_later_events
 from postcall.followups.review import expire_held
 from postcall.keeping.redact import forget_what_is_due
 from postcall.keeping.retention import forget
@@ -28,10 +29,12 @@ def every_minute() -> None:
 
 
 def every_hour(now: datetime) -> None:
-    """Makes partitions ahead of time; forgets what retention says, and old answers, refusals and dead workers."""
+    """Makes partitions ahead of time; forgets what retention says, and old answers, refusals and dead workers, and
+    what nobody waits for any more."""
     ensure_partitions(now.date())
     forget(now)
     forget_old_answers()
     forget_words(now)
     forget_refused(now)
+    forget_later_events(now)
     Worker.objects.filter(seen_at__lt=now - DEAD_WORKERS_KEPT).delete()

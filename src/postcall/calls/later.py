@@ -1,0 +1,109 @@
+"""What later events tell of a call that another event reports: keeping it until the call comes, and telling it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection
+
+from postcall.calls.models import Call, LaterEvent, RawPayload
+from postcall.calls.numbers import number_columns
+from postcall.shapes import storable_json
+from postcall.sources.kind import Addition
+from postcall.sources.models import Source
+from postcall.work import clock
+from postcall.work.rows import insert
+
+# So long platforms try to deliver, and an event waits for its call.
+KEPT_FOR: Final = timedelta(days=1)
+
+
+def lock_names(source: Source, names: Iterable[str]) -> None:
+    """Until this transaction ends, nobody else stores a call that a source calls so, nor what an event tells of it:
+    of a call and an event that come at the same instant, the second finds the first.
+
+    Taken before any row is locked, so that nobody who has one waits for these.
+    """
+    keys = sorted({_lock_of(source, name) for name in names})
+    with connection.cursor() as cursor:
+        # One after the other in this order, so that two who want the same ones cannot wait for each other.
+        cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [keys])
+
+
+def _lock_of(source: Source, name: str) -> int:
+    digest = hashlib.blake2b(f"later event {source.pk} {name}".encode(errors="replace"), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+def event_of(source: Source, addition: Addition, raw: bytes) -> LaterEvent:
+    content = content_of_addition(addition)
+    keys = [storable_json(key) for key in addition.keys]
+    said = json.dumps([keys, content], sort_keys=True)
+    return LaterEvent(
+        workspace_id=source.workspace_id,
+        source=source,
+        keys=keys,
+        content=content,
+        digest=hashlib.sha256(said.encode()).hexdigest(),
+        raw=raw,
+        received_at=clock.now(),
+    )
+
+
+def content_of_addition(addition: Addition) -> dict[str, Any]:
+    """What an event tells, as JSON, without what it leaves open."""
+    told = {name: value for name, value in asdict(addition).items() if name != "keys" and value}
+    return storable_json(told)  # type: ignore[no-any-return]  # a dict in is a dict out
+
+
+def waiting_for(source: Source, names: Sequence[str]) -> list[LaterEvent]:
+    """The events that came before the call of these names, the earliest first. The caller has locked the names."""
+    events = LaterEvent.objects.filter(source=source, call=None, keys__overlap=list(names))
+    return list(events.order_by("received_at", "pk"))
+
+
+def told_of(call: Call) -> list[LaterEvent]:
+    """What events told of a call during the last day, the earliest first."""
+    return list(LaterEvent.objects.filter(call=call).order_by("received_at", "pk"))
+
+
+def told(fields: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """A call's fields (`receive.content_of`) with what an event tells: values and hints in the place of those that
+    have their names, and nothing lost beside; who called whom, and how it ended, where the fields do not say it."""
+    found = dict(fields)
+    extracted = {**fields["variables"].get("extracted", {}), **content.get("extracted", {})}
+    found["variables"] = {**fields["variables"], "extracted": extracted}
+    found["hints"] = {**fields["hints"], **content.get("hints", {})}
+    if not fields["end_reason"] and not fields["ending"]:
+        found["end_reason"] = content.get("end_reason", "")[:255]
+        found["ending"] = content.get("ending", "")
+    if not fields["direction"] and "direction" in content:
+        numbers = number_columns(content.get("customer_number"), content.get("agent_number"), fields["agent"])
+        found |= {"direction": content["direction"], **numbers}
+    return found
+
+
+def told_all(fields: Mapping[str, Any], events: Iterable[LaterEvent]) -> dict[str, Any]:
+    found = dict(fields)
+    for event in events:
+        found = told(found, event.content)
+    return found
+
+
+def belong_to(call: Call, events: Sequence[LaterEvent]) -> None:
+    """Notes that a stored call was told what these events say; their bytes are kept with the call's."""
+    if not events:
+        return
+    for event in events:
+        insert(RawPayload(received_at=event.received_at, workspace=call.workspace, call=call, body=event.raw))
+    LaterEvent.objects.filter(pk__in=[event.pk for event in events]).update(call=call, raw=b"")
+
+
+def forget_later_events(now: datetime) -> int:
+    """Deletes those that nobody waits for any more; returns how many. For the housekeeping."""
+    return LaterEvent.objects.filter(received_at__lt=now - KEPT_FOR).delete()[0]
