@@ -6,5 +6,6 @@ from typing import Final
 
 from postcall.sources.generic import Generic
 from postcall.sources.kind import SourceKind
+from postcall.sources.synthflow import Synthflow
 
-KINDS: Final[dict[str, SourceKind]] = {kind.name: kind for kind in (Generic(),)}
+KINDS: Final[dict[str, SourceKind]] = {kind.name: kind for kind in (Generic(), Synthflow())}
