@@ -154,6 +154,42 @@ def test_it_says_that_nothing_was_left_to_judge(api: Api, agent: Any) -> None:
     assert (refused.status, refused.json["code"]) == (409, "in_progress")
 
 
+def test_it_shows_what_the_platform_made_of_the_call_beside_what_it_said(api: Api, agent: Any) -> None:
+    told = {
+        "ending": "customer_hung_up",
+        "redacted": ["variables"],
+        "hints": {"summary": "Booked."},
+        "transcript": [{"role": "tool", "text": "booked", "tool": "create_booking"}],
+    }
+    taken = api.post("/calls", CALL | told)
+    shown = api.get(f"/calls/{taken.json['id']}").json
+    assert (shown["ending"], shown["redacted"]) == (told["ending"], told["redacted"])
+    assert shown["hints"] == told["hints"]
+    assert shown["transcript"][0]["tool"] == "create_booking"
+    (item,) = api.get("/calls").json["items"]
+    assert (item["ending"], "hints" in item) == (told["ending"], False)
+
+
+def test_it_reads_a_call_again(api: Api, agent: Any) -> None:
+    taken = api.post("/calls", CALL)
+    path = f"/calls/{taken.json['id']}/replay"
+    nothing = api.post(path)
+    assert (nothing.status, nothing.json["changed"], nothing.json["looked_at_again"]) == (200, [], False)
+    Call.objects.update(transcript=[], ending="busy")
+    again = api.post(path)
+    assert (again.status, again.json["changed"]) == (202, ["ending", "transcript"])
+    assert again.json["transcript"] == api.get(f"/calls/{taken.json['id']}").json["transcript"]
+
+
+def test_it_says_why_a_call_cannot_be_read_again(api: Api, reader: Api, agent: Any) -> None:
+    taken = api.post("/calls", CALL)
+    path = f"/calls/{taken.json['id']}/replay"
+    Call.objects.update(forgotten_at=timezone.now())
+    refused = api.post(path)
+    assert (refused.status, refused.json["code"]) == (409, "forgotten")
+    assert reader.post(path).status == 403
+
+
 @pytest.fixture
 def three(api: Api, agent: Any, action: Any) -> list[str]:
     """Three calls; the second has a follow-up that is held."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from postcall.sources.models import Source
+from postcall.sources.refused import refuse
 
 from .conftest import Api
 
@@ -84,3 +85,13 @@ def test_only_who_may_put_calls_in_sees_the_address_of_a_source_that_cannot_sign
     assert reader.get(path).json["url"] is None
     assert reader.get("/sources").json["items"][0]["url"] is None
     assert ingester.get(path).json["url"] == api.get(path).json["url"] == made["url"]
+
+
+def test_it_pages_through_what_was_refused(api: Api) -> None:
+    made = api.made("/sources", {"kind": "generic", "name": "Desk"})
+    source = Source.objects.get(pk=made["id"])
+    for number in range(3):
+        refuse(source, f"reason {chr(97 + number)}")
+    first = api.get(f"/sources/{made['id']}/refusals?limit=2").json
+    rest = api.get(f"/sources/{made['id']}/refusals?limit=2&cursor={first['next']}").json
+    assert [each["reason"] for each in first["items"] + rest["items"]] == ["reason c", "reason b", "reason a"]

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.test import Client
 
+from postcall.calls.models import Call
 from postcall.keeping import export
+from postcall.sources.kinds import KINDS
 from postcall.sources.models import RefusedDelivery, Source
 from postcall.sources.refused import KEPT_A_SOURCE, KEPT_FOR, forget_refused, refuse, refused_in, refused_lately
 from postcall.work import clock
 from postcall.worker.chores import every_hour
 from postcall.workspaces.models import Workspace
+
+from .platforms import platforms
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +52,31 @@ def test_it_lists_what_came_in_unsigned_without_its_body(source: Source) -> None
     assert "of a caller" not in str(list(RefusedDelivery.objects.values()))
     source.refresh_from_db()
     assert (source.rejected_count, source.last_rejected_at) == (1, row.last_at)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_lists_of_every_kind_what_a_stranger_sent(source: Source, kind: str) -> None:
+    """Who knows the address, and not the secret."""
+    platform = platforms()[kind]
+    theirs = Source.objects.create(
+        workspace=source.workspace, kind=kind, name="Desk", auth=json.dumps(platform.auth)
+    )
+    query = platform.url(platform.body).partition("?")[2]
+    address = f"/in/{kind}/{theirs.token}" + (f"?{query}" if query else "")
+    headers = platform.sign(platform.body, time.time(), platform.other_auth)
+    answer = Client().post(address, platform.body, content_type="application/json", headers=dict(headers))
+    assert answer.status_code == 401
+    (row,) = refused_lately(theirs, 5)
+    theirs.refresh_from_db()
+    assert (theirs.rejected_count, theirs.last_rejected_reason, theirs.last_rejected_at) == (
+        1,
+        row.reason,
+        row.last_at,
+    )
+    secrets = [str(value) for value in (*platform.auth.values(), *headers.values()) if len(str(value)) > 8]
+    assert not [each for each in (*secrets, platform.call_id) if each in row.reason]
+    assert theirs.last_received_at is None
+    assert not Call.objects.exists()
 
 
 def test_it_lists_what_was_too_large(source: Source, settings: object) -> None:

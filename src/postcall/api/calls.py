@@ -20,6 +20,7 @@ from postcall.api.routes import Routes
 from postcall.api.shapes import CallItem, CallOut, MessageStatus, call_item, call_out, listed_calls, whole_calls
 from postcall.calls.models import Call
 from postcall.calls.receive import AlreadyAssigned, assign, receive
+from postcall.calls.replay import replay
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.review import rejudge
 from postcall.shapes import Strict
@@ -61,6 +62,13 @@ class CallFilters(Paging):
 class Assignment(Strict):
     agent_id: UUID
     follow_up: StrictBool = Field(default=True, description="False: for the log only, nothing is decided or sent.")
+
+
+class ReplayedOut(CallOut):
+    """The call as it stands now."""
+
+    changed: list[str] = Field(description="Its fields that say something else than before.")
+    looked_at_again: bool = Field(description="Whether it is decided about again, as far as that is still open.")
 
 
 @routes.post(
@@ -136,6 +144,25 @@ def rejudge_call(request: ApiRequest, call_id: UUID) -> HttpResponse:
     rejudge(call)
     record(request, "rejudge", Thing("call", call.pk))
     return versioned(call_out(_call(request, call_id)), 202)
+
+
+@routes.post(
+    "/calls/{uuid:call_id}/replay",
+    response={200: ReplayedOut, 202: ReplayedOut},
+    auth=ADMIN,
+    summary="Read a call again",
+    operation_id="replay_call",
+)
+@once
+def replay_call(request: ApiRequest, call_id: UUID) -> HttpResponse:
+    """Reads what the platform sent about it once more, with today's reader. 202: it says something new and is
+    looked at again; only follow-ups that lacked a transcript, a number or a value are decided anew."""
+    replayed = replay(one(within(request.auth.workspace, Call), call_id, "call"))
+    changed = list(replayed.changed)
+    record(request, "replay", Thing("call", call_id), changes={"fields": [None, changed]})
+    shown = call_out(_call(request, call_id))
+    whole = ReplayedOut(**dict(shown), changed=changed, looked_at_again=replayed.looked_at_again)
+    return answer(whole, 202 if replayed.looked_at_again else 200)
 
 
 def _call(request: ApiRequest, pk: UUID) -> Call:

@@ -16,6 +16,7 @@ from django.http import Http404, HttpResponse
 from pydantic import BaseModel, Field
 
 from postcall.agents.editing import CannotEdit, Conflict
+from postcall.calls.replay import CannotReplay
 from postcall.followups import review
 from postcall.messages import operator
 from postcall.sources.reading import NotJson
@@ -104,7 +105,7 @@ def problem_for(error: Exception) -> Problem:
     if isinstance(error, CannotEdit):
         status = 409 if isinstance(error, Conflict) else 422
         return Problem(status, str(error), [(error.field, str(error))] if error.field else ())
-    if isinstance(error, review.NotPossible):
+    if isinstance(error, review.NotPossible | CannotReplay):
         return Problem(409, str(error), code=error.code)
     if isinstance(error, operator.NotPossible):
         return Problem(409, str(error))

@@ -16,7 +16,7 @@ from postcall.followups.reasons import explain as explain_reason
 from postcall.followups.review import expires_at
 from postcall.messages.errors import explain
 from postcall.messages.models import Attempt, DeliveryEvent, Message
-from postcall.sources.ended_call import Variables
+from postcall.sources.ended_call import Ending, Removed, Variables
 
 MessageStatus = Literal[
     "scheduled", "queued", "sending", "accepted", "sent", "delivered", "undelivered", "failed", "unconfirmed",
@@ -198,10 +198,14 @@ class CallBase(Out):
     agent_number: str | None
     started_at: datetime | None
     ended_at: datetime | None
-    end_reason: str | None
+    end_reason: str | None = Field(description="In the platform's own words.")
+    ending: Ending | None = Field(description="How it ended, alike for all platforms; null: not known.")
     connected: bool | None
     final: bool
-    judge_after: datetime | None
+    judge_after: datetime | None = Field(
+        description="When it is judged at the latest, if the richer report that was announced does not come."
+    )
+    redacted: list[Removed] = Field(description="What the platform took out before it sent the call.")
     received_at: datetime
     processed_at: datetime | None
 
@@ -239,6 +243,7 @@ class TurnOut(Out):
     role: Literal["agent", "customer", "system", "tool"]
     text: str
     at: float | None
+    tool: str | None = Field(description="With the role `tool`: which one was called, or answered.")
 
 
 class CallOut(CallBase):
@@ -246,6 +251,7 @@ class CallOut(CallBase):
 
     transcript: list[TurnOut]
     variables: Variables
+    hints: dict[str, Any] = Field(description="What the platform makes of the call. Nothing is decided by it.")
     follow_ups: list[FollowUpWhole]
 
 
@@ -256,7 +262,11 @@ _FOLLOW_UP: Final = ("action", "revision", "message")
 
 def listed_calls(calls: QuerySet[Call]) -> QuerySet[Call]:
     """The calls with what `call_item` shows, in a fixed number of queries."""
-    return calls.defer("transcript", "variables").select_related("agent", "source").prefetch_related(_follow_ups())
+    return (
+        calls.defer("transcript", "variables", "hints")
+        .select_related("agent", "source")
+        .prefetch_related(_follow_ups())
+    )
 
 
 def whole_calls(calls: QuerySet[Call]) -> QuerySet[Call]:
@@ -268,7 +278,7 @@ def whole_calls(calls: QuerySet[Call]) -> QuerySet[Call]:
 
 def listed_follow_ups(follow_ups: QuerySet[FollowUp]) -> QuerySet[FollowUp]:
     return follow_ups.select_related(*_FOLLOW_UP, "call", "call__agent").defer(
-        "call__transcript", "call__variables"
+        "call__transcript", "call__variables", "call__hints"
     )
 
 
@@ -302,10 +312,11 @@ def call_out(call: Call) -> CallOut:
     return CallOut(
         **_call(call),
         transcript=[
-            TurnOut(turn=number, role=turn["role"], text=turn["text"], at=turn.get("at"))
+            TurnOut(turn=number, role=turn["role"], text=turn["text"], at=turn.get("at"), tool=turn.get("tool"))
             for number, turn in enumerate(call.transcript, start=1)
         ],
         variables=Variables.model_validate(call.variables),
+        hints=call.hints,
         follow_ups=[FollowUpWhole(**_follow_up(row), message=_whole(row)) for row in call.follow_ups.all()],
     )
 
@@ -347,9 +358,11 @@ def _call(call: Call) -> dict[str, Any]:
         "started_at": call.started_at,
         "ended_at": call.ended_at,
         "end_reason": call.end_reason or None,
+        "ending": call.ending or None,
         "connected": call.connected,
         "final": call.final,
         "judge_after": call.judge_after,
+        "redacted": call.redacted,
         "received_at": call.received_at,
         "processed_at": call.processed_at,
     }

@@ -17,7 +17,7 @@ from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.routes import Routes
 from postcall.sources.editing import SourceContent, address_of, auth_of, create_source, delete_source, update_source
-from postcall.sources.models import Source
+from postcall.sources.models import RefusedDelivery, Source
 from postcall.workspaces.audit import CHANGED, Changes, Thing
 from postcall.workspaces.models import ApiKey
 from postcall.workspaces.scope import within
@@ -31,6 +31,16 @@ class RejectedOut(Out):
     count: int
     last_reason: str | None
     last_at: datetime | None
+
+
+class RefusalOut(Out):
+    """One delivery that was refused, or several for the same reason within a minute."""
+
+    id: UUID
+    reason: str
+    count: int
+    first_at: datetime
+    last_at: datetime
 
 
 class SourceOut(Out):
@@ -84,6 +94,23 @@ def create(request: ApiRequest, content: SourceContent) -> HttpResponse:
 @routes.get("/sources/{uuid:source_id}", response=SourceOut, summary="One source", operation_id="get_source")
 def read(request: ApiRequest, source_id: UUID) -> HttpResponse:
     return versioned(source_out(_source(request, source_id), request.auth.scope))
+
+
+@routes.get(
+    "/sources/{uuid:source_id}/refusals",
+    response=Page[RefusalOut],
+    summary="List refused deliveries",
+    operation_id="list_refusals",
+)
+def list_refusals(request: ApiRequest, source_id: UUID, paging: Query[Paging]) -> HttpResponse:
+    """When and why deliveries to a source were refused; of each source the latest ones, for thirty days. What they
+    said is not kept."""
+    rows = within(request.auth.workspace, RefusedDelivery).filter(source=_source(request, source_id))
+    return page_of(rows, paging, _refusal_out)
+
+
+def _refusal_out(row: RefusedDelivery) -> RefusalOut:
+    return RefusalOut(id=row.pk, reason=row.reason, count=row.count, first_at=row.first_at, last_at=row.last_at)
 
 
 @routes.put(

@@ -335,12 +335,14 @@ class _Desk:
 
     def record_what_was_heard(self) -> None:
         """Keeps an explicit objection as an opt-out, whether or not this call could have sent anything."""
-        # Once a report of the call: an operator who took it back keeps the last word when it is judged again.
+        # Once a report of the call: an operator who took it back keeps the last word when it is judged, or read,
+        # again.
         if self.heard and self.heard.explicit and self.call.status == Call.Status.RECEIVED:
-            self._opt_out(self.heard)
+            record = self._opt_out if self.call.processed_at is None else self._record_once
+            record(self.heard)
 
     def _record_once(self, objection: Objection) -> None:
-        """What the judge heard, unless this call's objection was kept before: somebody may have taken it back."""
+        """What was heard, unless this call's objection was kept before: somebody may have taken it back."""
         if self.contact.customer and not OptOut.objects.filter(call=self.call, origin=OptOut.Origin.SAID).exists():
             self._opt_out(objection)
 

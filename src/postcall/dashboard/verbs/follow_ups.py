@@ -10,6 +10,7 @@ from django.contrib import messages as flashes
 from django.db import transaction
 
 from postcall.calls.models import Call
+from postcall.calls.replay import CannotReplay, Replayed, replay
 from postcall.dashboard.access import Visit
 from postcall.dashboard.cards import stamp_of
 from postcall.followups import review
@@ -21,7 +22,7 @@ from postcall.messages.models import Message
 from postcall.messages.operator import NotPossible as MessageNotPossible
 from postcall.workspaces.audit import CHANGED, Actor, Thing
 
-REFUSALS: Final = (NotPossible, MessageNotPossible)
+REFUSALS: Final = (NotPossible, MessageNotPossible, CannotReplay)
 
 
 def tried(visit: Visit, verb: Callable[[], object]) -> bool:
@@ -71,6 +72,14 @@ def give_feedback(visit: Visit, follow_up: FollowUp, right: bool) -> None:
 def rejudge(visit: Visit, call: Call) -> None:
     review.rejudge(call)
     visit.record("rejudge", Thing("call", call.pk))
+
+
+@transaction.atomic
+def read_again(visit: Visit, call: Call) -> Replayed:
+    """Reads what the platform sent again, with today's reader."""
+    replayed = replay(call)
+    visit.record("replay", Thing("call", call.pk), {"fields": [None, list(replayed.changed)]})
+    return replayed
 
 
 @transaction.atomic

@@ -53,6 +53,7 @@ _DONE: Final = {
     "password_link": "made a password link",
     "recheck": "rechecked",
     "rejudge": "judged again",
+    "replay": "read again",
     "remove": "removed",
     "reject": "rejected",
     "rekey": "re-encrypted",

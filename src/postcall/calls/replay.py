@@ -1,0 +1,157 @@
+"""Reading a call again: the bytes that its platform sent, with today's reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import transaction
+
+from postcall.calls.models import Call, RawPayload
+from postcall.calls.receive import content_of, find_agent, is_for_the_log, take_back
+from postcall.calls.unknown import FOLLOWED_UP_WITHIN
+from postcall.shapes import storable_json
+from postcall.sources.ended_call import EndedCall, Variables
+from postcall.sources.kind import Addition, Unreadable
+from postcall.sources.payloads import in_words, read_payload
+from postcall.work import clock
+from postcall.work.wake import wake
+from postcall.workspaces.scope import within
+
+# How people know the fields; the numbers stand as they came and as we read them.
+_KNOWN_AS: Final = {
+    "agent": "agent",
+    "agent_ref": "agent",
+    "direction": "direction",
+    "customer_number": "customer_number",
+    "customer_number_raw": "customer_number",
+    "agent_number": "agent_number",
+    "started_at": "started_at",
+    "ended_at": "ended_at",
+    "end_reason": "end_reason",
+    "ending": "ending",
+    "connected": "connected",
+    "final": "final",
+    "transcript": "transcript",
+    "variables": "variables",
+    "redacted": "redacted",
+    "hints": "hints",
+    "also_known_as": "also_known_as",
+}
+
+
+class CannotReplay(Exception):
+    """It cannot be read again, and nothing was changed. `code`: `forgotten`, `no_payload` or `unreadable`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """`changed` are the call's fields that say something else now, as the API names them. `looked_at_again`: it is
+    judged on them, as far as a later report of the platform may have that done."""
+
+    call: Call
+    changed: tuple[str, ...]
+    looked_at_again: bool
+
+
+@transaction.atomic
+def replay(call: Call) -> Replayed:
+    """Reads everything again that the call's platform sent about it, and has the call looked at again where that
+    says something new: like a richer report that comes now. What was decided otherwise, or sent, stays.
+
+    A call that came in longer than FOLLOWED_UP_WITHIN ago, and is decided, only says what it says: a text would
+    come too late. Raises CannotReplay.
+    """
+    call = within(call.workspace_id, Call).select_for_update().get(pk=call.pk)
+    if call.forgotten_at:
+        raise CannotReplay(
+            "forgotten", "What was said in this call is forgotten, and what its platform sent with it."
+        )
+    content = _read(call)
+    changed = _changed(call, content)
+    if not changed:
+        return Replayed(call, (), looked_at_again=False)
+    for name, value in content.items():
+        setattr(call, name, value)
+    again = _schedule(call, clock.now())
+    call.save()
+    if again:
+        wake("calls")
+    return Replayed(call, changed, again)
+
+
+def _changed(call: Call, content: dict[str, Any]) -> tuple[str, ...]:
+    names = [_KNOWN_AS[name] for name, value in content.items() if getattr(call, name) != value]
+    return tuple(dict.fromkeys(names))
+
+
+def _read(call: Call) -> dict[str, Any]:
+    """What all reports and additions together say of the call, by its fields."""
+    ended: EndedCall | None = None
+    additions: list[Addition] = []
+    for read in _payloads(call):
+        if isinstance(read, Addition):
+            additions.append(read)
+        elif ended is None or (read.final and not ended.final):
+            ended = read
+    if ended is None:
+        raise CannotReplay("unreadable", "Nothing that is kept of this call tells of an ended call any more.")
+    # Whose call it was may have been said by a person since.
+    agent = call.agent or find_agent(call.workspace, call.source_kind, ended.agent)
+    content = content_of(ended, agent)
+    if call.agent_id is not None:
+        content["agent_ref"] = call.agent_ref
+    content["final"] = call.final or ended.final
+    return _with_additions(content, additions)
+
+
+def _payloads(call: Call) -> Iterator[EndedCall | Addition]:
+    rows = within(call.workspace_id, RawPayload).filter(call=call).order_by("received_at", "pk")
+    bodies = [bytes(body) for body in rows.values_list("body", flat=True)]
+    if not bodies:
+        raise CannotReplay("no_payload", "Nothing that the platform sent about this call is kept.")
+    for number, body in enumerate(bodies, 1):
+        try:
+            read = read_payload(call.source_kind, body)
+        except Unreadable as error:
+            which = f"Delivery {number} of {len(bodies)}" if len(bodies) > 1 else "What the platform sent"
+            raise CannotReplay(
+                "unreadable", f"{which} cannot be read any more, so nothing was changed: {in_words(error)}."
+            ) from None
+        if isinstance(read, EndedCall | Addition):
+            yield read
+
+
+def _with_additions(content: dict[str, Any], additions: Sequence[Addition]) -> dict[str, Any]:
+    for each in additions:
+        variables = content["variables"]
+        content["variables"] = variables | {"extracted": variables["extracted"] | dict(each.extracted)}
+        content["hints"] = content["hints"] | dict(each.hints)
+    if additions:
+        content["variables"] = Variables.model_validate(content["variables"]).model_dump()
+        content["hints"] = storable_json(content["hints"])
+    return content
+
+
+def _schedule(call: Call, now: datetime) -> bool:
+    """Has a call that says something new decided about; False: it is left as it stands."""
+    if call.agent_id is None or is_for_the_log(call):
+        return False
+    is_recent = now - call.received_at < FOLLOWED_UP_WITHIN
+    if call.status == Call.Status.UNASSIGNED and not is_recent:
+        call.status, call.processed_at = Call.Status.DONE, now
+        return False
+    if call.status == Call.Status.DONE and not is_recent:
+        return False
+    if call.final:
+        call.judge_after = None
+    call.status = Call.Status.RECEIVED
+    call.due_at = max(call.judge_after or now, now)
+    take_back(call)
+    return True
