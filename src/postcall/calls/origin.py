@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
 from postcall.agents.models import Agent
+from postcall.calls.additions import add
 from postcall.calls.models import Call
 from postcall.calls.receive import Receipt, assign, receive
 from postcall.followups.optouts import hashed
 from postcall.sources.ended_call import EndedCall
+from postcall.sources.kind import Addition, Ignored
 from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source
 from postcall.sources.payloads import API
@@ -82,14 +84,31 @@ def _id(text: str) -> UUID | None:
         return None
 
 
+@dataclass(frozen=True)
+class PutIn:
+    """What became of one payload, and of which call it told; None: of none that is here."""
+
+    status: Literal["accepted", "enriched", "duplicate", "ignored"]
+    call: Call | None = None
+
+
 @transaction.atomic
-def put_in(origin: Origin, ended: EndedCall, raw: bytes, agent: Agent | None = None) -> Receipt:
+def put_in(origin: Origin, read: EndedCall | Addition | Ignored, raw: bytes, agent: Agent | None = None) -> PutIn:
     """As if the platform had sent it; `agent` takes the place of the one that it names.
 
     A call of the same kind and id that is here already is that call, whichever source it came through: one that was
     disconnected since, or none.
     """
-    source = _known_under(origin, ended.external_id)
+    if isinstance(read, Ignored):
+        return PutIn("ignored")
+    if isinstance(read, Addition):
+        return _add(origin, read, raw)
+    receipt = _receive(origin, read, raw, agent)
+    return PutIn(receipt.status, receipt.call)
+
+
+def _receive(origin: Origin, ended: EndedCall, raw: bytes, agent: Agent | None) -> Receipt:
+    source = _known_under(origin, [ended.external_id, hashed(origin.workspace.pk, ended.external_id)])
     if agent is None:
         return receive(origin.workspace, source, origin.kind, ended, raw)
     told = ended.model_copy(update={"agent": str(agent.pk)})
@@ -101,11 +120,19 @@ def put_in(origin: Origin, ended: EndedCall, raw: bytes, agent: Agent | None = N
     return receipt
 
 
-def _known_under(origin: Origin, external_id: str) -> Source | None:
+def _add(origin: Origin, addition: Addition, raw: bytes) -> PutIn:
+    """An event that tells more about a call is kept for it by its source: without one it waits for none."""
+    source = _known_under(origin, list(addition.keys))
+    return PutIn(add(source, addition, raw)) if source else PutIn("ignored")
+
+
+def _known_under(origin: Origin, names: list[str]) -> Source | None:
     """The source of the call that is meant, where it is here; else where a new one belongs."""
-    names = [external_id, hashed(origin.workspace.pk, external_id)]
-    known = within(origin.workspace, Call).filter(source_kind=origin.kind, external_id__in=names)
+    known = within(origin.workspace, Call).filter(source_kind=origin.kind)
     if origin.named and origin.kind in _OWN_IDS:
         known = known.filter(Q(source=origin.source) | Q(source=None) | Q(source__deleted_at__isnull=False))
-    under = [call.source for call in known.select_related("source").only("source").order_by("pk")]
+    # Said as the index says it, so that the index is used.
+    otherwise = Q(also_known_as__overlap=names) & ~Q(also_known_as=[])
+    found = known.filter(Q(external_id__in=names) | otherwise).select_related("source").order_by("pk")
+    under = [call.source for call in found.only("source")]
     return under[0] if under and origin.source not in under else origin.source

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
 
+from postcall.calls.later import content_of_addition, told
 from postcall.calls.models import Call, RawPayload
 from postcall.calls.receive import content_of, find_agent, is_for_the_log, take_back
 from postcall.calls.unknown import FOLLOWED_UP_WITHIN
-from postcall.shapes import storable_json
-from postcall.sources.ended_call import EndedCall, Variables
+from postcall.sources.ended_call import EndedCall
 from postcall.sources.kind import Addition, Unreadable
 from postcall.sources.payloads import in_words, read_payload
 from postcall.work import clock
@@ -108,7 +108,9 @@ def _read(call: Call) -> dict[str, Any]:
     if call.agent_id is not None:
         content["agent_ref"] = call.agent_ref
     content["final"] = call.final or ended.final
-    return _with_additions(content, additions)
+    for each in additions:
+        content = told(content, content_of_addition(each))
+    return content
 
 
 def _payloads(call: Call) -> Iterator[EndedCall | Addition]:
@@ -126,17 +128,6 @@ def _payloads(call: Call) -> Iterator[EndedCall | Addition]:
             ) from None
         if isinstance(read, EndedCall | Addition):
             yield read
-
-
-def _with_additions(content: dict[str, Any], additions: Sequence[Addition]) -> dict[str, Any]:
-    for each in additions:
-        variables = content["variables"]
-        content["variables"] = variables | {"extracted": variables["extracted"] | dict(each.extracted)}
-        content["hints"] = content["hints"] | dict(each.hints)
-    if additions:
-        content["variables"] = Variables.model_validate(content["variables"]).model_dump()
-        content["hints"] = storable_json(content["hints"])
-    return content
 
 
 def _schedule(call: Call, now: datetime) -> bool:

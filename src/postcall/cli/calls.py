@@ -61,30 +61,31 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Put recorded calls through, as if their platform had just sent them. A call already known is not repeated."""
-    from postcall.sources.kind import Unreadable
-    from postcall.sources.payloads import in_words
-
     found = list(_payloads(files))
     if not found:
         raise fail("no calls found: give .json or .jsonl files, or folders that hold them")
     with prepared():
+        from postcall.calls.origin import put_in
+        from postcall.sources.kind import Unreadable
+        from postcall.sources.payloads import in_words, read_payload
+
         tenant = workspace_named(in_workspace)
         origin = _origin(tenant, source)
         given = _agent(tenant, agent) if agent else None
         counts: Counter[str] = Counter()
-        ids: list[UUID] = []
+        ids: dict[UUID, None] = {}
         problems: list[str] = []
         with bar() as progress:
             for where, raw in progress.track(found, description="Receiving"):
                 try:
-                    status, call = _put_in(origin, raw, given)
+                    done = put_in(origin, read_payload(origin.kind, raw), raw, given)
                 except Unreadable as error:
                     problems.append(f"{where}: {in_words(error)}")
                     continue
-                counts[status] += 1
-                if call is not None and call.pk not in ids:
-                    ids.append(call.pk)
-        outcomes = _outcomes(ids, wait)
+                counts[done.status] += 1
+                if done.call is not None:
+                    ids[done.call.pk] = None
+        outcomes = _outcomes(list(ids), wait)
         if as_json:
             print_json({"received": counts, "problems": problems, "outcomes": outcomes})
         elif counts:
@@ -96,19 +97,6 @@ def ingest(
         if problems:
             rest = "the others are stored" if counts else "nothing was stored"
             raise fail(f"{len(problems)} of {len(found)} could not be read; {rest}")
-
-
-def _put_in(origin: Origin, raw: bytes, agent: Agent | None) -> tuple[str, Call | None]:
-    """What became of one payload, as if the platform had sent it; `agent` takes the place of the one it names."""
-    from postcall.calls.origin import put_in
-    from postcall.sources.ended_call import EndedCall
-    from postcall.sources.payloads import read_payload
-
-    read = read_payload(origin.kind, raw)
-    if not isinstance(read, EndedCall):
-        return "ignored", None
-    receipt = put_in(origin, read, raw, agent)
-    return receipt.status, receipt.call
 
 
 def _origin(tenant: Workspace, named: str) -> Origin:
@@ -160,6 +148,8 @@ def _outcomes(ids: list[UUID], wait: bool) -> dict[str, int]:
 
     if not ids:
         return {}
+    if thin := Call.objects.filter(pk__in=ids, final=False, due_at__isnull=False).count():
+        note(f"{thin} of them wait for the richer report that their platform announced, some two minutes at most.")
     if wait and not seen_lately():
         note("No worker is running: the calls are stored and wait for `postcall up` or `postcall worker`.")
     elif wait:
