@@ -12,10 +12,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from postcall.sources.auth import OneSecret, secrets_of
-from postcall.sources.ended_call import EndedCall
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
 from postcall.sources.reading import NotJson, errors_of, read_json
 from postcall.sources.signing import WRONG
+from postcall.sources.told import ToldCall
 
 CALL_ENDED = "call.ended"
 _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -47,7 +47,7 @@ class _Event(BaseModel):
 
     type: str
     timestamp: AwareDatetime | None = None
-    data: EndedCall
+    data: ToldCall
 
 
 class Generic:
@@ -82,7 +82,7 @@ class Generic:
                 return
         raise NotVerified(reason or "the source has no secret")
 
-    def parse(self, body: bytes) -> EndedCall | Ignored:
+    def parse(self, body: bytes) -> ToldCall | Ignored:
         try:
             event = read_json(body)
         except NotJson as error:

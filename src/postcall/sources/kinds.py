@@ -6,6 +6,7 @@ from typing import Final
 
 from postcall.sources.generic import Generic
 from postcall.sources.kind import SourceKind
+from postcall.sources.livekit import LiveKit
 from postcall.sources.synthflow import Synthflow
 
-KINDS: Final[dict[str, SourceKind]] = {kind.name: kind for kind in (Generic(), Synthflow())}
+KINDS: Final[dict[str, SourceKind]] = {kind.name: kind for kind in (Generic(), LiveKit(), Synthflow())}
