@@ -7,6 +7,10 @@ from typing import Final
 from postcall.sources.generic import Generic
 from postcall.sources.kind import SourceKind
 from postcall.sources.livekit import LiveKit
+from postcall.sources.retell import Retell
 from postcall.sources.synthflow import Synthflow
+from postcall.sources.vapi import Vapi
 
-KINDS: Final[dict[str, SourceKind]] = {kind.name: kind for kind in (Generic(), LiveKit(), Synthflow())}
+KINDS: Final[dict[str, SourceKind]] = {
+    kind.name: kind for kind in (Generic(), LiveKit(), Synthflow(), Retell(), Vapi())
+}
