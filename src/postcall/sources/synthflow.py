@@ -27,9 +27,8 @@ _SIGNATURES: Final = (
 # Operators build webhooks of their own out of Synthflow's variables, and spell it as they like.
 _CALL_IDS: Final = ("call_id", "callId", "Call_id")
 # One of these tells Synthflow's event from other platforms' that have a `call` or a `call_id` too.
-_ITS_OWN: Final = frozenset(
-    {"lead", "executed_actions", "collected_variables", "call_status", "model_id", "end_call_reason"}
-)
+_OF_ITS_CALL: Final = frozenset({"model_id", "end_call_reason"})
+_ITS_OWN: Final = _OF_ITS_CALL | {"lead", "executed_actions", "collected_variables", "call_status", *_CALL_IDS[1:]}
 _ROLES: Final[dict[str, Role]] = {
     "bot": "agent", "human": "customer",
     "agent": "agent", "assistant": "agent", "ai": "agent", "user": "customer", "customer": "customer",
@@ -106,7 +105,7 @@ class Synthflow:
         if _asks_who_answers(event):
             return Ignored("call_inbound")
         call = loose.mapping(event.get("call"))
-        if not _ITS_OWN & (event.keys() | call.keys()) and not {"callId", "Call_id"} & event.keys():
+        if not (_ITS_OWN & event.keys() or _OF_ITS_CALL & call.keys()):
             raise Unreadable("this is not Synthflow's post-call webhook")
         call_id = _call_id(event)
         if call_id is None:
