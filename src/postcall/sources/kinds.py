@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from postcall.sources.elevenlabs import ElevenLabs
 from postcall.sources.generic import Generic
 from postcall.sources.kind import SourceKind
 from postcall.sources.livekit import LiveKit
 from postcall.sources.retell import Retell
 from postcall.sources.synthflow import Synthflow
+from postcall.sources.twilio import Twilio
 from postcall.sources.vapi import Vapi
 
 KINDS: Final[dict[str, SourceKind]] = {
-    kind.name: kind for kind in (Generic(), LiveKit(), Synthflow(), Retell(), Vapi())
+    kind.name: kind for kind in (Generic(), ElevenLabs(), LiveKit(), Synthflow(), Twilio(), Retell(), Vapi())
 }
