@@ -59,7 +59,7 @@ def source_webhook(request: HttpRequest, kind: str, token: str) -> HttpResponse:
         receipt = receive(source.workspace, source, source.kind, report, delivery.body)
         status = "duplicate" if receipt.status == "duplicate" else "accepted"
     _note_receipt(source)
-    return JsonResponse({"status": status})
+    return _answer(request, status)
 
 
 @csrf_exempt
@@ -92,6 +92,13 @@ def _source(kind: str, token: str) -> Source:
     if source is None or source.kind not in KINDS:
         raise Problem(404, _NO_SOURCE)
     return source
+
+
+def _answer(request: HttpRequest, status: str) -> HttpResponse:
+    """Only Twilio sends forms, and takes what it is answered for what the call does next: nothing more."""
+    if request.content_type == "application/x-www-form-urlencoded":
+        return HttpResponse(f"<Response><!-- {status} --></Response>", content_type="text/xml")
+    return JsonResponse({"status": status})
 
 
 def raw_path(request: HttpRequest) -> str:

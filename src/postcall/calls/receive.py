@@ -23,7 +23,9 @@ from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
 
 # Kinds whose senders may name an agent by Postcall's own id, or by any platform's.
-_OUR_KINDS = ("api", "generic")
+_OUR_KINDS = ("api", "generic", "twilio")
+# What a richer report may leave out, because the thin one before it said it.
+_STAYS = ("agent_ref", "direction", "agent_number", "started_at", "ended_at", "end_reason", "ending")
 
 
 @dataclass(frozen=True)
@@ -149,9 +151,9 @@ def _again(call: Call, ended: EndedCall, agent: Agent | None, raw: bytes, events
     if call.final or not ended.final:
         return Receipt(call, "duplicate")
     for_the_log = is_for_the_log(call)
-    # A report says all again; what events told of the call stands in none.
+    # What events told of the call stands in no report.
     content = told_all(content_of(ended, agent or call.agent), [*told_of(call), *events])
-    for name, value in content.items():
+    for name, value in _with_what_stays(call, content).items():
         setattr(call, name, value)
     _schedule(call, ended, clock.now())
     if for_the_log:
@@ -164,6 +166,17 @@ def _again(call: Call, ended: EndedCall, agent: Agent | None, raw: bytes, events
     if call.due_at is not None:
         wake("calls")
     return Receipt(call, "enriched")
+
+
+def _with_what_stays(call: Call, content: dict[str, Any]) -> dict[str, Any]:
+    """A richer report counts; what it leaves out is as the thin one said it. Words, values and whether anybody was
+    reached by them are the richer one's alone."""
+    stays = {name: getattr(call, name) for name in _STAYS if not content[name]}
+    if not content["customer_number_raw"]:
+        stays |= {name: getattr(call, name) for name in ("customer_number", "customer_number_raw")}
+    if content["connected"] is None and not content["transcript"]:
+        stays["connected"] = call.connected
+    return content | stays
 
 
 def is_for_the_log(call: Call) -> bool:
