@@ -24,7 +24,7 @@ from postcall.calls.replay import replay
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.review import rejudge
 from postcall.shapes import Strict
-from postcall.sources.ended_call import EndedCall
+from postcall.sources.told import ToldCall
 from postcall.workspaces.audit import Changes, Thing
 from postcall.workspaces.scope import within
 
@@ -79,7 +79,7 @@ class ReplayedOut(CallOut):
     operation_id="create_call",
 )
 @once
-def create(request: ApiRequest, call: EndedCall) -> HttpResponse:
+def create(request: ApiRequest, call: ToldCall) -> HttpResponse:
     """Stored before it is acknowledged, then judged and followed up. The same `external_id` again answers 200
     with `duplicate: true`, and nothing is done twice."""
     receipt = receive(request.auth.workspace, None, "api", call, request.body)

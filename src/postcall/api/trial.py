@@ -28,13 +28,13 @@ from postcall.judge.choose import judge_from_config
 from postcall.judge.verdicts import JudgeFailed
 from postcall.messages.segments import count
 from postcall.shapes import Identifier, Strict, Text
-from postcall.sources.ended_call import EndedCall
+from postcall.sources.told import ToldCall
 from postcall.workspaces.scope import within
 
 routes = Routes(tags=["Trying out"])
 
 
-class TriedCall(EndedCall):
+class TriedCall(ToldCall):
     """As for POST /calls, except that it needs no id: it is not stored."""
 
     external_id: Identifier = "test"

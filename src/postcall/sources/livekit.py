@@ -62,7 +62,7 @@ class LiveKit:
     title = "LiveKit"
     paste = (
         "Put it into your agent’s environment as POSTCALL_URL and add the snippet of docs/sources/livekit.md, "
-        "which posts each session’s report. It may stand under Settings → Webhooks of your LiveKit project besides: "
+        "which posts each session’s report. It may also stand under Settings → Webhooks of your LiveKit project: "
         "then a call whose agent broke down is noticed too."
     )
     auth = ApiKey

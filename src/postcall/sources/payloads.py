@@ -10,6 +10,7 @@ from postcall.sources.ended_call import EndedCall
 from postcall.sources.kind import Addition, Ignored, Unreadable
 from postcall.sources.kinds import KINDS
 from postcall.sources.reading import NotJson, errors_of, read_json
+from postcall.sources.told import ToldCall
 
 # What comes by POST /calls is of no platform: it has our own form.
 API: Final = "api"
@@ -27,7 +28,7 @@ def read_payload(kind: str, body: bytes) -> EndedCall | Addition | Ignored:
 
 def _own(body: bytes) -> EndedCall:
     try:
-        return EndedCall.model_validate(read_json(body))
+        return ToldCall.model_validate(read_json(body))
     except NotJson as error:
         raise Unreadable(str(error)) from None
     except ValidationError as error:
