@@ -10,9 +10,11 @@ from postcall.sources.kind import SourceKind
 from postcall.sources.livekit import LiveKit
 from postcall.sources.retell import Retell
 from postcall.sources.synthflow import Synthflow
+from postcall.sources.telnyx import Telnyx
 from postcall.sources.twilio import Twilio
 from postcall.sources.vapi import Vapi
 
 KINDS: Final[dict[str, SourceKind]] = {
-    kind.name: kind for kind in (Generic(), ElevenLabs(), LiveKit(), Synthflow(), Twilio(), Retell(), Vapi())
+    kind.name: kind
+    for kind in (Generic(), ElevenLabs(), LiveKit(), Synthflow(), Twilio(), Retell(), Telnyx(), Vapi())
 }
