@@ -19,6 +19,8 @@ from postcall.sources.signing import digests, fresh, header, one_of
 SIGNATURE: Final = "x-retell-signature"
 ENDED: Final = "call_ended"
 ANALYZED: Final = "call_analyzed"
+# The agent hung up on a machine that offers a menu: what stands there as the customer's words is the machine's.
+IVR: Final = "ivr_reached"
 _FRESH_FOR: Final = timedelta(minutes=5)
 _SIGNED: Final = re.compile(r"v=([0-9]{1,15}),d=([0-9a-f]{64})")
 
@@ -128,7 +130,10 @@ class _Report:
         return (theirs, ours) if self._direction() == "outbound" else (None, None)
 
     def _connected(self, by_reason: bool | None, turns: list[Turn]) -> bool | None:
+        if self.call.get("disconnection_reason") == IVR:
+            return False
         connected = False if self.call.get("call_status") == "not_connected" else by_reason
+        # Whatever the reason says: where the customer spoke, somebody was reached.
         spoke = any(turn.role == "customer" for turn in turns)
         return None if connected is False and spoke else connected
 
@@ -244,18 +249,17 @@ _ENDINGS: Final[dict[str, tuple[Ending, bool | None]]] = {
     "agent_hangup": ("agent_hung_up", True),
     "call_transfer": ("transferred", True),
     "transfer_bridged": ("transferred", True),
-    "transfer_cancelled": ("error", None),
+    "transfer_cancelled": ("hung_up", None),
     "call_take_over": ("transferred", True),
     "voicemail_reached": ("voicemail", None),
-    # A machine that offers a menu: nobody to text about it.
-    "ivr_reached": ("failed", None),
+    IVR: ("failed", False),
     "inactivity": ("silence", None),
     "max_duration_reached": ("too_long", None),
     "manual_stopped": ("canceled", None),
     "scam_detected": ("error", None),
     "dial_busy": ("busy", False),
     "dial_no_answer": ("no_answer", False),
-    "user_declined": ("busy", False),
+    "user_declined": ("no_answer", False),
     "dial_failed": ("failed", False),
     "invalid_destination": ("failed", False),
     "telephony_provider_permission_denied": ("failed", False),
