@@ -39,6 +39,7 @@ ICONS: Final[dict[str, str]] = {
     "check": "check",
     "x": "x-mark",
     "again": "arrow-path",
+    "reread": "document-magnifying-glass",
     "up": "arrow-up",
     "external": "arrow-top-right-on-square",
     "leave": "arrow-right-start-on-rectangle",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -16,6 +17,8 @@ _WHO: Final = {"agent": "Agent", "customer": "Caller", "tool": "Tool", "system":
 # Past this many turns a page shows the beginning, the end, and what is around the quotes.
 WHOLE_UP_TO: Final = 250
 _HEAD, _TAIL, _AROUND = 60, 20, 2
+# Of a tool more lines or characters than these are shown when asked for.
+_LONG_LINES, _LONG_CHARS = 8, 600
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,27 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class ToolShown:
+    """What a tool was asked, or answered: `did` is "called with" or "answered", `body` its JSON, written out."""
+
+    name: str
+    did: str
+    body: str
+
+    @property
+    def is_long(self) -> bool:
+        return self.body.count("\n") > _LONG_LINES or len(self.body) > _LONG_CHARS
+
+
+@dataclass(frozen=True)
 class TurnShown:
+    """`tool` where a turn is a tool's and nothing of it is quoted."""
+
     number: int
     role: str
     at: str
     pieces: tuple[Piece, ...]
+    tool: ToolShown | None = None
 
     @property
     def who(self) -> str:
@@ -111,7 +130,24 @@ def _rows(
             turn.get("role", ""),
             "" if at is None else clock(at),
             tuple(pieces(turn.get("text", ""), quotes.get(number, []))),
+            None if number in quotes else tool_of(turn),
         )
+
+
+def tool_of(turn: Mapping[str, Any]) -> ToolShown | None:
+    """What a turn of a tool says, apart from its name (`sources.loose.called`, `answered`); None: it is none."""
+    name = turn.get("tool")
+    if turn.get("role") != "tool" or not name:
+        return None
+    said = re.fullmatch(r"(called with|answered) (.*)", turn["text"].removeprefix(f"{name} "), re.DOTALL)
+    return ToolShown(name, said[1], _written_out(said[2])) if said else ToolShown(name, "", turn["text"])
+
+
+def _written_out(text: str) -> str:
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
 
 
 def pieces(text: str, quotes: Sequence[tuple[str, Numbered]]) -> Iterator[Piece]:

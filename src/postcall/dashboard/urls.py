@@ -43,6 +43,7 @@ _workspace: list[URLPattern | URLResolver] = [
     path("calls/<uuid:call_id>/said", calls.said, name="call-said"),
     path("calls/<uuid:call_id>/raw", calls.raw, name="call-raw"),
     path("calls/<uuid:call_id>/judge-again", calls.judge_again, name="judge-again"),
+    path("calls/<uuid:call_id>/read-again", calls.read_again, name="read-again"),
     path("follow-ups/<uuid:follow_up_id>", follow_ups.card, name="follow-up-card"),
     path("follow-ups/<uuid:follow_up_id>/approve", follow_ups.approve, name="approve"),
     path("follow-ups/<uuid:follow_up_id>/reject", follow_ups.reject, name="reject"),

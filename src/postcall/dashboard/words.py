@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from django.utils import timezone
 
 from postcall.calls.models import Call
 from postcall.followups.models import FollowUp, Reason
 from postcall.messages.models import Message
+from postcall.sources.kinds import KINDS
 
 Tone = Literal["good", "wait", "bad", "idle"]
 
@@ -85,17 +87,45 @@ EXPECTED_WITHIN: Final = timedelta(minutes=15)
 SOON_S: Final = 2
 LATER_S: Final = 60
 _HUES: Final = 4
-_PLATFORMS: Final = {
-    "api": "the API",
-    "generic": "a webhook",
-    "synthflow": "Synthflow",
-    "vapi": "Vapi",
-    "retell": "Retell",
-    "elevenlabs": "ElevenLabs",
-    "bland": "Bland",
-    "telnyx": "Telnyx",
-    "livekit": "LiveKit",
-    "twilio": "Twilio",
+# What is no platform, where it stands in a sentence; the others are known by their titles.
+_NO_PLATFORMS: Final = {"api": "the API", "generic": "a webhook"}
+ENDINGS: Final[dict[str, str]] = {
+    "customer_hung_up": "the caller hung up",
+    "agent_hung_up": "the agent hung up",
+    "hung_up": "somebody hung up",
+    "transferred": "passed on to somebody else",
+    "voicemail": "reached a voicemail",
+    "no_answer": "nobody answered",
+    "busy": "the line was busy",
+    "failed": "no connection came about",
+    "canceled": "canceled before anybody answered",
+    "too_long": "ended by the platform’s time limit",
+    "silence": "ended because nobody spoke",
+    "error": "broken off by an error",
+}
+# The fields of a call, as a sentence that lists them has them.
+CHANGED_FIELDS: Final[dict[str, str]] = {
+    "agent": "the agent",
+    "direction": "who called whom",
+    "customer_number": "the caller’s number",
+    "agent_number": "the agent’s number",
+    "started_at": "when it began",
+    "ended_at": "when it ended",
+    "end_reason": "why it ended",
+    "ending": "how it ended",
+    "connected": "whether somebody answered",
+    "final": "that nothing more is to come",
+    "transcript": "the transcript",
+    "variables": "values",
+    "redacted": "what was taken out",
+    "hints": "what the platform makes of it",
+    "also_known_as": "its other names",
+}
+# What a platform took out before it sent a call: what that is, and what follows from it.
+REMOVED: Final[dict[str, tuple[str, str]]] = {
+    "transcript": ("what was said", "Conditions cannot be judged without it: rules and “always” alone decide."),
+    "customer_number": ("the caller’s number", "There is no number to text."),
+    "variables": ("values", "An input that is filled from one of them is missing."),
 }
 _NAMES: Final = ("customer_name", "full_name", "name", "caller_name", "first_name")
 
@@ -226,7 +256,35 @@ def lines(follow_ups: Iterable[FollowUp]) -> list[Line]:
 
 
 def platform(kind: str) -> str:
-    return _PLATFORMS.get(kind, kind)
+    """How a kind of source is called in a sentence."""
+    return _NO_PLATFORMS.get(kind) or (KINDS[kind].title if kind in KINDS else kind)
+
+
+def awaits_more(call: Call) -> bool:
+    """Whether the platform announced a richer report, by which the call will be decided."""
+    is_waiting = call.status == Call.Status.RECEIVED and not call.final and call.judge_after is not None
+    return is_waiting and call.judge_after > timezone.now()
+
+
+def told_hints(hints: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a platform makes of a call, each by its name in words; nothing that says nothing."""
+    return [(_in_words(name), _as_text(value)) for name, value in hints.items() if value not in (None, "", [], {})]
+
+
+def _in_words(name: str) -> str:
+    spaced = name.replace("_", " ").replace("-", " ").strip()
+    return spaced[:1].upper() + spaced[1:]
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def ending(call: Call) -> str:
+    """How the call ended, in words; where we do not know the platform's, as it says it. Empty: not told."""
+    return ENDINGS.get(call.ending) or call.end_reason.replace("_", " ").replace("-", " ")
 
 
 def caller_name(call: Call) -> str:

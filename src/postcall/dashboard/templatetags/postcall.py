@@ -232,6 +232,8 @@ def spell_seconds(seconds: int) -> str:
 
 
 register.filter("platform", words.platform)
+register.filter("awaits_more", words.awaits_more)
+register.filter("ending", words.ending)
 register.filter("lines", words.lines)
 register.filter("caller_name", words.caller_name)
 register.filter("message_state", words.message_state)

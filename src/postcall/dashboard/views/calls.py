@@ -17,6 +17,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from postcall.agents.models import Agent
 from postcall.calls.models import Call, RawPayload
+from postcall.calls.replay import CannotReplay, Replayed
 from postcall.calls.unknown import FOLLOWED_UP_WITHIN
 from postcall.dashboard import searching, transcript
 from postcall.dashboard.access import Visit, actor, member
@@ -24,7 +25,17 @@ from postcall.dashboard.cards import cards
 from postcall.dashboard.paging import newest_first, query, uuid_or_none
 from postcall.dashboard.verbs import follow_ups as verbs
 from postcall.dashboard.verbs.follow_ups import tried
-from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS, follow_up_state, numbered
+from postcall.dashboard.words import (
+    CHANGED_FIELDS,
+    MESSAGE_STATUSES,
+    OUTCOMES,
+    REASONS,
+    REMOVED,
+    awaits_more,
+    follow_up_state,
+    numbered,
+    told_hints,
+)
 from postcall.followups.models import FollowUp
 from postcall.followups.optouts import active_opt_out
 from postcall.ids import first_id
@@ -32,6 +43,8 @@ from postcall.sources.models import Source
 
 PAGE_SIZE: Final = 40
 MOST_NEW: Final = 99
+# Of one delivery; the whole stands in the plain text.
+MOST_RAW: Final = 50_000
 _FOLLOW_UPS: Final = Prefetch(
     "follow_ups", FollowUp.objects.select_related("action", "message").defer("snapshot", "verdict").order_by("pk")
 )
@@ -150,6 +163,9 @@ def call(visit: Visit, call_id: UUID) -> HttpResponse:
             "agents": _agents_to_assign(visit) if found.status == Call.Status.UNASSIGNED else {},
             "recent": timezone.now() - found.received_at < FOLLOWED_UP_WITHIN,
             "variables": {name: values for name, values in found.variables.items() if values},
+            "hints": told_hints(found.hints),
+            "removed": [REMOVED[each] for each in found.redacted if each in REMOVED],
+            "awaits": awaits_more(found),
         },
         place="calls",
     )
@@ -180,14 +196,16 @@ def said(visit: Visit, call_id: UUID) -> HttpResponse:
 
 
 @require_GET
-@member
+@actor
 def raw(visit: Visit, call_id: UUID) -> HttpResponse:
-    """What the platform sent, delivery by delivery: a piece for htmx, else plain text."""
+    """What the platform sent, delivery by delivery: a piece for htmx, else plain text. For those who mend mappings:
+    a platform may write into it what nobody else is to read, such as the keys of the tools that its agent calls."""
     found = visit.one(visit.rows(Call).defer("transcript", "variables"), call_id)
     payloads = visit.rows(RawPayload).filter(call=found).order_by("received_at")
     deliveries = [(payload.received_at, pretty(bytes(payload.body))) for payload in payloads]
     if visit.request.headers.get("HX-Request"):
-        return visit.part("calls/raw.html", {"deliveries": deliveries})
+        shown = [(received_at, body[:MOST_RAW], len(body) > MOST_RAW) for received_at, body in deliveries]
+        return visit.part("calls/raw.html", {"call": found, "deliveries": shown})
     text = "\n\n".join(body for _, body in deliveries) or "Nothing is kept of this call’s deliveries."
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
@@ -208,3 +226,25 @@ def judge_again(visit: Visit, call_id: UUID) -> HttpResponse:
     if tried(visit, lambda: verbs.rejudge(visit, found)):
         flashes.success(visit.request, "The call is being judged again.")
     return visit.back(visit.to("call", call_id))
+
+
+@require_POST
+@actor
+def read_again(visit: Visit, call_id: UUID) -> HttpResponse:
+    found = visit.one(visit.rows(Call).all(), call_id)
+    try:
+        replayed = verbs.read_again(visit, found)
+    except CannotReplay as refusal:
+        flashes.error(visit.request, str(refusal))
+        return visit.back(visit.to("call", call_id))
+    flashes.success(visit.request, _read(replayed))
+    return visit.back(visit.to("call", call_id))
+
+
+def _read(replayed: Replayed) -> str:
+    if not replayed.changed:
+        return "Read again: nothing new."
+    changed = ", ".join(CHANGED_FIELDS[each] for each in replayed.changed)
+    if replayed.looked_at_again:
+        return f"Read again. New: {changed}. What was left for want of it is decided anew."
+    return f"Read again. New: {changed}. Nothing that was decided changes by it."

@@ -25,9 +25,12 @@ from postcall.dashboard.verbs import agents as verbs
 from postcall.dashboard.views.agents.tabs import agent_page, living_agent
 from postcall.dashboard.views.agents.versions import last_to_change, refuse_overtaken, version_seen
 from postcall.dashboard.words import platform
+from postcall.sources.kinds import KINDS
+from postcall.sources.payloads import API
 from postcall.workspaces.models import DEFAULT_WORKSPACE, Workspace
 
-_PLATFORMS: Final = {"": "Choose", **{kind: capfirst(platform(kind)) for kind in get_args(SourceName)}}
+_KINDS: Final = [kind for kind in get_args(SourceName) if kind == API or kind in KINDS]
+_PLATFORMS: Final = {"": "Choose", **{kind: capfirst(platform(kind)) for kind in _KINDS}}
 # Blank rows that stand ready where no script adds any.
 SPARE_IDS: Final = 2
 _ROW: Final = re.compile(r"external_ids\.(\d{1,3})\.(?:source|id)")
