@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from postcall.sources.bland import Bland
 from postcall.sources.elevenlabs import ElevenLabs
 from postcall.sources.generic import Generic
 from postcall.sources.kind import SourceKind
@@ -16,5 +17,5 @@ from postcall.sources.vapi import Vapi
 
 KINDS: Final[dict[str, SourceKind]] = {
     kind.name: kind
-    for kind in (Generic(), ElevenLabs(), LiveKit(), Synthflow(), Twilio(), Retell(), Telnyx(), Vapi())
+    for kind in (Generic(), Bland(), ElevenLabs(), LiveKit(), Synthflow(), Twilio(), Retell(), Telnyx(), Vapi())
 }
