@@ -27,6 +27,7 @@ UNAUDITED = {
     "sandbox": "touches no database",
     "audit": "only looks",
     "key list": "only looks",
+    "import synthflow": "needs a Synthflow to read: tests/cli/test_importing.py shows its entries",
     "backup": "needs the embedded database: tests/keeping/test_backup.py shows its entry",
 }
 # How each of the others is brought to change something: what comes before, and the command itself.

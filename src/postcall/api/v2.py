@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import resolve
 from ninja import NinjaAPI, Router
@@ -226,10 +226,10 @@ def _agents(request: ApiRequest) -> QuerySet[Agent]:
 
 def _attachments(action: Action) -> QuerySet[Attachment]:
     living = action.attachments.filter(deleted_at=None).order_by("pk")
-    return living.select_related("agent").prefetch_related(Prefetch("agent__external_ids"))
+    return living.select_related("agent").prefetch_related("agent__external_ids")
 
 
-Row = TypeVar("Row", Action, Agent)
+Row = TypeVar("Row", bound=Model)
 Shape = TypeVar("Shape", bound=BaseModel)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from postcall.cli import audit, calls, checks, judging, keeping, parts, people, rekey, sandbox, up
+from postcall.cli import audit, calls, checks, importing, judging, keeping, parts, people, rekey, sandbox, up
 
 app = typer.Typer(
     name="postcall",
@@ -48,6 +48,7 @@ app.command("backup")(keeping.backup)
 app.command("restore")(keeping.restore)
 app.command("export")(keeping.export)
 app.command("erase")(keeping.erase)
+app.add_typer(importing.imports, name="import")
 app.add_typer(people.workspace, name="workspace")
 app.add_typer(people.user, name="user")
 app.add_typer(people.key, name="key")

@@ -67,7 +67,7 @@ KINDS: Final = (
     Kind("action", "actions.Action"),
     Kind("revision", "actions.Revision", "action__workspace"),
     Kind("attachment", "actions.Attachment"),
-    Kind("imported_action", "synthflow.ImportedAction"),
+    Kind("imported_action", "synthflow.ImportedAction", without=frozenset({"digest"})),
     Kind("source", "sources.Source", without=frozenset({"token"})),
     Kind("refused_delivery", "sources.RefusedDelivery"),
     Kind("call", "calls.Call"),

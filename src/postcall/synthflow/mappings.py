@@ -192,14 +192,14 @@ def _reference(mapped: Mapped) -> str:
 
 def _result(reference: str, held: HeldValues | None) -> dict[str, Any]:
     """Of `create_booking.reference` the action is the part before the dot; of a name alone, whichever action was
-    seen to answer it, else one of that name: an information extractor answers under its own."""
+    seen to answer it, else it is what an information extractor found, which arrives under its own name."""
     action, _, name = reference.partition(".")
     if name:
         return {"from": "action_result", "action": action, "name": name}
     for found in held.of("action_result") if held else ():
         if found.name.rpartition(".")[2] == reference:
             return {"from": "action_result", "action": found.tool, "name": found.name}
-    return {"from": "action_result", "action": reference, "name": reference}
+    return {"from": "extracted", "name": reference}
 
 
 def _checked(raw: dict[str, Any]) -> Binding | None:
