@@ -148,6 +148,7 @@ def test_it_reckons_the_end_from_the_duration_where_it_is_not_told() -> None:
         ("inactivity", "silence", None),
         ("max_duration_reached", "too_long", None),
         ("manual_stopped", "canceled", None),
+        ("user_requested_callback", "hung_up", True),
         ("dial_busy", "busy", False),
         ("dial_no_answer", "no_answer", False),
         ("user_declined", "no_answer", False),
@@ -155,6 +156,7 @@ def test_it_reckons_the_end_from_the_duration_where_it_is_not_told() -> None:
         ("invalid_destination", "failed", False),
         ("no_valid_payment", "failed", False),
         ("error_user_not_joined", "failed", False),
+        ("credit_exhausted", "failed", False),
         ("registered_call_timeout", "failed", False),
         ("error_llm_websocket_runtime", "error", None),
         ("error_asr", "error", None),
@@ -175,6 +177,12 @@ def test_it_knows_that_nobody_was_reached_by_the_status() -> None:
 
 def test_it_does_not_say_that_nobody_was_reached_where_the_customer_spoke() -> None:
     assert read(disconnection_reason="no_valid_payment").connected is None
+
+
+def test_it_shows_that_a_customer_wants_no_more_calls() -> None:
+    ended = read(disconnection_reason="user_requested_dnc")
+    assert (ended.ending, ended.connected, ended.hints["do_not_call"]) == ("hung_up", True, True)
+    assert "do_not_call" not in read().hints
 
 
 def test_it_takes_no_menu_for_a_customer() -> None:

@@ -114,6 +114,7 @@ class _Report:
                 sentiment=loose.text(self.analysis.get("user_sentiment")),
                 # What a model made of the words, unlike the reason voicemail_reached.
                 in_voicemail=self.analysis.get("in_voicemail"),
+                do_not_call=True if reason == "user_requested_dnc" else None,
             ),
         )
 
@@ -256,6 +257,8 @@ _ENDINGS: Final[dict[str, tuple[Ending, bool | None]]] = {
     "inactivity": ("silence", None),
     "max_duration_reached": ("too_long", None),
     "manual_stopped": ("canceled", None),
+    "user_requested_callback": ("hung_up", True),
+    "user_requested_dnc": ("hung_up", True),
     "scam_detected": ("error", None),
     "dial_busy": ("busy", False),
     "dial_no_answer": ("no_answer", False),
@@ -269,6 +272,9 @@ _ENDINGS: Final[dict[str, tuple[Ending, bool | None]]] = {
     "concurrency_limit_reached": ("failed", False),
     "no_concurrency_fallback": ("failed", False),
     "no_valid_payment": ("failed", False),
+    "credit_exhausted": ("failed", False),
+    "budget_reached": ("failed", False),
+    "network_blocked": ("failed", False),
     "error_user_not_joined": ("failed", False),
     "registered_call_timeout": ("failed", False),
     "error_no_audio_received": ("error", None),
