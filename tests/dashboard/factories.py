@@ -133,11 +133,16 @@ def a_call(agent: Agent | None, workspace: Workspace | None = None, **fields: An
         "processed_at": now,
     }
     call = Call.objects.create(workspace=home, agent=agent, **(values | fields))
+    report = {
+        "type": "end-of-call-report",
+        "endedReason": "customer-ended-call",
+        "call": {"id": call.external_id},
+    }
     RawPayload.objects.create(
         received_at=call.received_at,
         workspace=home,
         call=call,
-        body=json.dumps({"message": {"type": "end-of-call-report", "endedReason": "customer-ended-call"}}).encode(),
+        body=json.dumps({"message": report}).encode(),
     )
     return call
 

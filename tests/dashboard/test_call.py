@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
@@ -9,17 +10,19 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from postcall.calls.models import Call
+from postcall.calls.models import Call, RawPayload
 from postcall.dashboard.transcript import WHOLE_UP_TO
+from postcall.dashboard.views.calls import MOST_RAW
 from postcall.followups.models import FollowUp
 from postcall.followups.optouts import active_opt_out
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message
-from postcall.workspaces.models import Workspace
+from postcall.workspaces.models import Membership, Workspace
 
 from .factories import (
     a_call,
     a_follow_up,
     a_held_follow_up,
+    a_member,
     a_message,
     a_skipped_follow_up,
     an_action,
@@ -474,3 +477,95 @@ def test_it_blocks_the_number_and_stays(browser_client: Client, workspace: Works
     answer = browser_client.post(f"/w/{workspace.pk}/block", {"number": call.customer_number, "next": here})
     assert answer["Location"] == here
     assert active_opt_out(workspace.pk, call.customer_number) is not None
+
+
+def told(call: Call) -> None:
+    """As the platform’s bytes say it, which then hold the turns too."""
+    report = {
+        "type": "end-of-call-report",
+        "endedReason": "customer-ended-call",
+        "call": {"id": call.external_id},
+        "artifact": {"messages": [{"role": "user", "message": "Nine forty works."}]},
+    }
+    RawPayload.objects.filter(call=call).update(body=json.dumps({"message": report}).encode())
+
+
+def test_it_is_read_again_and_says_what_is_new(browser_client: Client, workspace: Workspace) -> None:
+    call = a_call(an_agent(workspace), transcript=[])
+    told(call)
+    address = f"/w/{workspace.pk}/calls/{call.pk}"
+    page = browser_client.post(f"{address}/read-again", follow=True).content.decode()
+    assert "Read again. New:" in page
+    assert "the transcript" in page
+    assert "Nine forty works." in page
+    assert "nothing new" in browser_client.post(f"{address}/read-again", follow=True).content.decode()
+
+
+def test_it_says_why_it_cannot_be_read_again(browser_client: Client, workspace: Workspace) -> None:
+    call = a_call(an_agent(workspace))
+    RawPayload.objects.all().delete()
+    page = browser_client.post(f"/w/{workspace.pk}/calls/{call.pk}/read-again", follow=True).content.decode()
+    assert "Nothing that the platform sent about this call is kept." in page
+
+
+def test_it_tells_how_the_call_ended_and_what_the_platform_makes_of_it(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    call = a_call(
+        an_agent(workspace), ending="agent_hung_up", hints={"summary": "<b>A</b> visit", "successful": True}
+    )
+    page = browser_client.get(f"/w/{workspace.pk}/calls/{call.pk}").content.decode()
+    assert "The agent hung up" in page
+    assert "What Vapi makes of it" in page
+    assert "&lt;b&gt;A&lt;/b&gt; visit" in page
+    assert "Postcall never decides by it" in page
+
+
+def test_it_tells_what_was_taken_out_and_what_follows(browser_client: Client, workspace: Workspace) -> None:
+    call = a_call(an_agent(workspace), transcript=[], redacted=["transcript", "customer_number"])
+    page = browser_client.get(f"/w/{workspace.pk}/calls/{call.pk}").content.decode()
+    assert "Vapi took something out before it sent this call" in page
+    assert "Conditions cannot be judged without it" in page
+    assert "There is no number to text." in page
+
+
+def test_it_tells_that_more_is_to_come(browser_client: Client, workspace: Workspace) -> None:
+    later = timezone.now() + timedelta(minutes=2)
+    waiting = {"status": "received", "final": False, "judge_after": later, "due_at": later, "processed_at": None}
+    call = a_call(an_agent(workspace), **waiting)
+    assert "Waits for more from Vapi" in browser_client.get(f"/w/{workspace.pk}/calls/{call.pk}").content.decode()
+    assert "waits for more from Vapi" in browser_client.get(f"/w/{workspace.pk}/calls").content.decode()
+
+
+def test_it_writes_out_what_a_tool_was_asked_and_answered(browser_client: Client, workspace: Workspace) -> None:
+    turns = [
+        {"role": "tool", "text": 'create_booking called with {"day": "Tuesday"}', "tool": "create_booking"},
+        {"role": "tool", "text": "create_booking answered booked", "tool": "create_booking"},
+        {"role": "tool", "text": "something else", "tool": "create_booking"},
+    ]
+    call = a_call(an_agent(workspace), transcript=turns)
+    page = browser_client.get(f"/w/{workspace.pk}/calls/{call.pk}").content.decode()
+    assert "<b>create_booking</b> called with<pre>{\n  &quot;day&quot;: &quot;Tuesday&quot;\n}</pre>" in page
+    assert "<b>create_booking</b> answered<pre>booked</pre>" in page
+    assert "<b>create_booking</b><pre>something else</pre>" in page
+
+
+def test_a_viewer_reads_no_raw_payload_and_reads_nothing_again(client: Client, workspace: Workspace) -> None:
+    call = a_call(an_agent(workspace))
+    client.force_login(a_member(workspace, Membership.Role.VIEWER))
+    address = f"/w/{workspace.pk}/calls/{call.pk}"
+    page = client.get(address).content.decode()
+    assert "Raw payload" not in page
+    assert "Read again" not in page
+    assert client.get(f"{address}/raw").status_code == 403
+    assert client.post(f"{address}/read-again").status_code == 403
+
+
+def test_it_shows_the_beginning_of_a_long_payload(browser_client: Client, workspace: Workspace) -> None:
+    call = a_call(an_agent(workspace))
+    RawPayload.objects.filter(call=call).update(body=json.dumps({"words": "x" * MOST_RAW}).encode())
+    address = f"/w/{workspace.pk}/calls/{call.pk}/raw"
+    part = browser_client.get(address, headers={"HX-Request": "true"}).content.decode()
+    assert "All of it, as plain text" in part
+    assert len(part) < MOST_RAW + 2000
+    assert len(browser_client.get(address).content) > MOST_RAW
