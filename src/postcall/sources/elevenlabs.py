@@ -19,8 +19,8 @@ from postcall.sources.reading import NotJson, read_json
 from postcall.sources.signing import WRONG, fresh, header, one_of, seconds
 
 _SIGNATURE: Final = "elevenlabs-signature"
-# Their own library allows 30 minutes, and their last retry comes 30 minutes (and a tenth) after the first; whether
-# a retry is signed anew is not documented. What is sent again changes nothing: a call is known by its id.
+# Their own library allows 30 minutes, but the delays of their retries add up to 41 and a tenth of that; whether a
+# retry is signed anew is not documented. What is sent again changes nothing: a call is known by its id.
 _FRESH: Final = timedelta(minutes=60)
 # A header has one signature for each secret in use; nobody has more than a few.
 _MOST_SIGNATURES: Final = 10
