@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 
 import pytest
 from django.test import Client
 
-from postcall.sources.editing import auth_of
+from postcall.sources.editing import SourceContent, address_of, auth_of, create_source, wanted_of
+from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source
 from postcall.sources.refused import refuse
 from postcall.work import clock
@@ -84,8 +86,55 @@ def test_it_keeps_a_secret_that_was_typed_beside_something_wrong(
 
 
 def test_it_offers_every_kind_there_is(browser_client: Client, workspace: Workspace) -> None:
-    assert 'href="?add=generic#more"' in shown(browser_client, workspace)
-    assert 'name="secret"' in shown(browser_client, workspace, "?add=generic")
+    page = shown(browser_client, workspace)
+    for kind in KINDS.values():
+        assert f'href="?add={kind.name}#adding"' in page
+        adding = shown(browser_client, workspace, f"?add={kind.name}")
+        assert html.escape(kind.paste) in adding
+        assert all(f'name="{each.name}"' in adding for each in wanted_of(kind))
+
+
+def test_it_tells_the_address_before_it_is_connected(browser_client: Client, workspace: Workspace) -> None:
+    first = shown(browser_client, workspace, "?add=elevenlabs")
+    (address,) = re.findall(r'value="([^"]+/in/elevenlabs/[^"]+)"', first)
+    again = shown(browser_client, workspace, "?add=elevenlabs")
+    assert address in again
+    (sealed,) = re.findall(r'name="token_sealed" value="([^"]+)"', again)
+    form = {"kind": "elevenlabs", "secret": "wsec_of-the-platform", "token_sealed": sealed}
+    assert address in connect(browser_client, workspace, name="", **form)
+    connect(browser_client, workspace, name="Front desk", **form)
+    connect(browser_client, workspace, name="Front desk", **form)
+    assert address_of(Source.objects.get()) == address
+    assert address not in shown(browser_client, workspace, "?add=elevenlabs").partition('id="adding"')[2][:3000]
+
+
+def test_it_takes_no_address_of_the_readers_own_making(browser_client: Client, workspace: Workspace) -> None:
+    connect(browser_client, workspace, kind="generic", name="Front desk", token_sealed="mine")
+    assert Source.objects.get().token != "mine"
+
+
+def test_it_stores_both_parts_of_a_key(browser_client: Client, workspace: Workspace) -> None:
+    page = connect(browser_client, workspace, kind="livekit", name="Rooms", key="APIkey", secret="")
+    assert 'id="secret-error"' in page
+    assert not Source.objects.exists()
+    page = connect(browser_client, workspace, kind="livekit", name="Rooms", key="APIkey", secret="of LiveKit’s")
+    assert auth_of(Source.objects.get()) == {"key": "APIkey", "secret": "of LiveKit’s"}
+    assert "of LiveKit’s" not in page
+
+
+def test_another_secret_leaves_how_the_platform_signs(browser_client: Client, workspace: Workspace) -> None:
+    plan = {"algorithm": "sha512"}
+    source, _ = create_source(
+        workspace,
+        SourceContent(kind="vapi", name="Vapi", auth={"secret": "of-the-credential-1", "plan": plan}),
+    )
+    press(browser_client, source, "secret", secret="of-the-credential-2")
+    before = auth_of(source)
+    assert (before["secret"], before["previous"]) == ("of-the-credential-2", "of-the-credential-1")
+    page = press(browser_client, source, "secret", make="1")
+    assert auth_of(source)["plan"] == before["plan"]
+    assert auth_of(source)["plan"]["algorithm"] == "sha512"
+    assert html.escape(auth_of(source)["secret"]) in page
 
 
 def test_a_new_secret_leaves_the_one_before_it_in_force_until_it_is_stopped(

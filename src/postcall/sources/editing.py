@@ -39,16 +39,21 @@ def kind_of(name: str) -> SourceKind:
     raise Invalid(f"there is no source of the kind “{name}”; there are: {', '.join(sorted(KINDS))}", "kind")
 
 
-def create_source(workspace: Workspace, content: SourceContent) -> tuple[Source, dict[str, Any] | None]:
-    """The source, and the `auth` that was made for it where none was given: shown once, never again."""
+def create_source(
+    workspace: Workspace, content: SourceContent, token: str | None = None
+) -> tuple[Source, dict[str, Any] | None]:
+    """The source, and the `auth` that was made for it where none was given: shown once, never again.
+
+    `token`: one of `new_token` by which its address was told before."""
     kind = kind_of(content.kind)
     given = _checked(kind, content.auth) if content.auth is not None else None
     made = kind.new_auth() if given is None else None
     if kind.auth is not None and given is None and made is None:
         raise Invalid(f"a {kind.name} source needs its `auth`: the platform signs what it sends", "auth")
-    source = Source.objects.create(
-        workspace=workspace, kind=kind.name, name=content.name, auth=_stored(given or made)
-    )
+    source = Source(workspace=workspace, kind=kind.name, name=content.name, auth=_stored(given or made))
+    if token is not None:
+        source.token = token
+    source.save(force_insert=True)
     return source, made
 
 
@@ -70,8 +75,17 @@ def renew_secret(source: Source) -> dict[str, Any]:
     made = kind_of(source.kind).new_auth()
     if made is None:
         raise Invalid("this platform makes its secret itself: copy it from there", "auth")
-    update_source(source, SourceContent(kind=source.kind, name=source.name, auth=made))
+    replace_secret(source, made)
     return made
+
+
+def replace_secret(source: Source, typed: dict[str, Any]) -> None:
+    """Stores what was entered for what `wanted_of` lists; whatever else the kind's `auth` holds, such as how a
+    platform was told to sign, stays."""
+    kind = kind_of(source.kind)
+    asked = {"previous", *(each.name for each in wanted_of(kind))}
+    kept = {name: value for name, value in auth_of(source).items() if name not in asked}
+    update_source(source, SourceContent(kind=source.kind, name=source.name, auth={**kept, **typed}))
 
 
 def stop_previous(source: Source) -> None:
@@ -119,7 +133,11 @@ def delete_source(source: Source) -> None:
 
 def address_of(source: Source) -> str:
     """Where the platform has to send its webhooks."""
-    return f"{config().base_url}/in/{source.kind}/{source.token}"
+    return address_with(source.kind, source.token)
+
+
+def address_with(kind: str, token: str) -> str:
+    return f"{config().base_url}/in/{kind}/{token}"
 
 
 def auth_of(source: Source) -> dict[str, Any]:

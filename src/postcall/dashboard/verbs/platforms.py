@@ -15,9 +15,9 @@ from postcall.workspaces.audit import CHANGED, Changes, Thing
 
 
 @transaction.atomic
-def connect(visit: Visit, content: SourceContent) -> tuple[Source, dict[str, Any] | None]:
+def connect(visit: Visit, content: SourceContent, token: str | None) -> tuple[Source, dict[str, Any] | None]:
     """The source, and the `auth` that was made for it. Raises CannotEdit."""
-    source, made = editing.create_source(visit.workspace, content)
+    source, made = editing.create_source(visit.workspace, content, token)
     told: Changes = {"kind": [None, source.kind], "name": [None, source.name]}
     visit.record("create", _thing(source), {**told, **({"auth": CHANGED} if source.auth else {})})
     return source, made
@@ -43,7 +43,7 @@ def replace_secret(
     if auth is None:
         made = editing.renew_secret(source)
     else:
-        editing.update_source(source, SourceContent(kind=source.kind, name=source.name, auth=auth))
+        editing.replace_secret(source, auth)
     visit.record("update", _thing(source), {"auth": CHANGED})
     return source, made
 

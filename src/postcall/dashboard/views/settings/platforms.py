@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages as flashes
@@ -19,21 +20,24 @@ from postcall.dashboard.access import Visit, member, owner
 from postcall.dashboard.forms import Form
 from postcall.dashboard.sealed import seal, show_once, take_once, unseal
 from postcall.dashboard.verbs import platforms as verbs
-from postcall.sources.editing import SourceContent, Wanted, address_of, auth_of, wanted_of
+from postcall.sources.editing import SourceContent, Wanted, address_of, address_with, auth_of, wanted_of
 from postcall.sources.kind import SourceKind
 from postcall.sources.kinds import KINDS
-from postcall.sources.models import RefusedDelivery, Source
+from postcall.sources.models import RefusedDelivery, Source, new_token
 from postcall.sources.refused import refused_lately
 from postcall.workspaces.models import ApiKey
 
 REFUSALS_SHOWN = 5
+# In a session: by workspace and kind, what the address of a platform will be that is being connected.
+_BEGUN: Final = "platforms_begun"
+_OWN_CODE: Final = "generic"
 
 
 @dataclass(frozen=True)
 class Card:
     """One source as its card shows it. `address` empty: the reader may not know it. `asked`: what is entered for
-    another secret, each with what was typed for it in a form that was refused, sealed. `made`: a secret of our
-    making, shown this once."""
+    another secret, each with what was typed for it in a form that was refused, sealed. `made`: what is secret and
+    of our making, each with its title, shown this once."""
 
     source: Source
     kind: SourceKind | None
@@ -42,7 +46,7 @@ class Card:
     has_previous: bool
     refused: Sequence[RefusedDelivery]
     asked: Sequence[tuple[Wanted, str]]
-    made: str = ""
+    made: Sequence[tuple[str, str]] = ()
     form: Form | None = None
 
     @property
@@ -75,15 +79,74 @@ class Card:
         return f"{received.timestamp() if received else 0:.0f}-{self.source.rejected_count}"
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A platform that can be connected, and in a line what that takes."""
+
+    kind: SourceKind
+    needs: str
+
+
+def _choices() -> list[Choice]:
+    """By their titles; what is no platform comes last."""
+    kinds = sorted(KINDS.values(), key=lambda kind: (kind.name == _OWN_CODE, kind.title.lower()))
+    return [Choice(kind, _needs(kind)) for kind in kinds]
+
+
+def _needs(kind: SourceKind) -> str:
+    if kind.auth is None:
+        return "It signs nothing: the address alone lets calls in"
+    if kind.new_auth() is not None:
+        return "Postcall makes its secret"
+    titles = [each.title for each in wanted_of(kind) if each.required]
+    return f"You need its {' and its '.join(_as_noun(title) for title in titles)}"
+
+
+def _as_noun(title: str) -> str:
+    """A title within a sentence; names such as API keep their capitals."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+
+
+@dataclass(frozen=True)
+class Adding:
+    """A platform that is being connected. Its address is told before, since some want it first; `sealed` carries
+    that through the form."""
+
+    kind: SourceKind
+    address: str
+    sealed: str
+
+    @property
+    def is_ours(self) -> bool:
+        return self.kind.new_auth() is not None
+
+
+def _adding(visit: Visit, kind: SourceKind, token: str | None = None) -> Adding:
+    """The address stays the same, however often this browser asks, until the platform is connected."""
+    kept = visit.request.session.get(_BEGUN, {})
+    place = f"{visit.workspace.pk} {kind.name}"
+    token = token or unseal(visit.workspace, kept.get(place, "")) or new_token()
+    sealed = seal(visit.workspace, token)
+    visit.request.session[_BEGUN] = {**kept, place: sealed}
+    return Adding(kind, address_with(kind.name, token), sealed)
+
+
+def _begun_no_more(visit: Visit, kind: SourceKind) -> None:
+    kept = visit.request.session.get(_BEGUN, {})
+    place = f"{visit.workspace.pk} {kind.name}"
+    visit.request.session[_BEGUN] = {name: sealed for name, sealed in kept.items() if name != place}
+
+
 @require_GET
 @member
 def platforms(visit: Visit) -> HttpResponse:
     kind = KINDS.get(visit.request.GET.get("add", "")) if visit.is_owner else None
-    return _page(visit, adding=kind, form=Form({"name": kind.title if kind else ""}))
+    adding = _adding(visit, kind) if kind else None
+    return _page(visit, adding=adding, form=Form({"name": kind.title if kind else ""}))
 
 
 def _page(
-    visit: Visit, *, adding: SourceKind | None = None, form: Form | None = None, changing: UUID | None = None
+    visit: Visit, *, adding: Adding | None = None, form: Form | None = None, changing: UUID | None = None
 ) -> HttpResponse:
     """`form` is that of the platform that is added, or of the source `changing`."""
     sources = visit.rows(Source).filter(deleted_at=None).order_by("created_at")
@@ -96,10 +159,9 @@ def _page(
                 _card(visit, source, form if source.pk == changing else None, _made(visit, source))
                 for source in sources
             ],
-            "kinds": list(KINDS.values()),
+            "choices": _choices(),
             "adding": adding,
-            "asked": _asked(visit, adding, form),
-            "adding_is_ours": adding is not None and adding.new_auth() is not None,
+            "asked": _asked(visit, adding.kind if adding else None, form),
             "form": form,
             "calls_url": f"{config().base_url}/api/v1/calls",
             "key_used_at": key_used.aggregate(at=Max("last_used_at"))["at"],
@@ -118,12 +180,13 @@ def _asked(visit: Visit, kind: SourceKind | None, form: Form | None) -> list[tup
     ]
 
 
-def _made(visit: Visit, source: Source) -> str:
+def _made(visit: Visit, source: Source) -> list[tuple[str, str]]:
     """Taken by a whole page alone: what merely looks for news must not use up what is shown once."""
-    return take_once(visit.request, visit.workspace, str(source.pk)) if visit.is_owner else ""
+    kept = take_once(visit.request, visit.workspace, str(source.pk)) if visit.is_owner else ""
+    return [(title, value) for title, value in json.loads(kept)] if kept else []
 
 
-def _card(visit: Visit, source: Source, form: Form | None = None, made: str = "") -> Card:
+def _card(visit: Visit, source: Source, form: Form | None = None, made: Sequence[tuple[str, str]] = ()) -> Card:
     auth = auth_of(source)
     # Who knows the address of a source that does not sign may put calls in.
     tells = bool(auth) or visit.may_act
@@ -161,16 +224,20 @@ def connect(visit: Visit) -> HttpResponse:
     if kind is None:
         form.refuse("kind", "Choose a platform")
         return _page(visit, form=form)
+    token = unseal(visit.workspace, form["token_sealed"]) or None
+    if token and (twice := visit.rows(Source).filter(token=token, deleted_at=None).first()):
+        return visit.back(_to(visit, twice))
     auth = _typed_auth(visit, form, kind)
     _refuse_missing(form, kind, auth)
     content = form.checked(SourceContent, {"kind": kind.name, "name": form["name"], "auth": auth or None})
     if content is None or not form.is_well:
-        return _page(visit, adding=kind, form=form)
+        return _page(visit, adding=_adding(visit, kind, token), form=form)
     try:
-        source, made = verbs.connect(visit, content)
+        source, made = verbs.connect(visit, content, token)
     except CannotEdit as error:
         _refuse_auth(form, error)
-        return _page(visit, adding=kind, form=form)
+        return _page(visit, adding=_adding(visit, kind, token), form=form)
+    _begun_no_more(visit, kind)
     _keep(visit, source, made)
     flashes.success(visit.request, f"{source.name} is connected. It shows here when the first call comes in.")
     return visit.back(_to(visit, source))
@@ -256,5 +323,8 @@ def _refuse_auth(form: Form, error: CannotEdit) -> None:
 
 
 def _keep(visit: Visit, source: Source, made: dict[str, Any] | None) -> None:
-    if made:
-        show_once(visit.request, visit.workspace, str(source.pk), str(made["secret"]))
+    kind = KINDS.get(source.kind)
+    if made and kind:
+        titles = {each.name: each.title for each in wanted_of(kind)}
+        told = [(titles[name], str(value)) for name, value in made.items() if name in titles]
+        show_once(visit.request, visit.workspace, str(source.pk), json.dumps(told))
