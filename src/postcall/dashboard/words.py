@@ -262,8 +262,9 @@ def platform(kind: str) -> str:
 
 def awaits_more(call: Call) -> bool:
     """Whether the platform announced a richer report, by which the call will be decided."""
-    is_waiting = call.status == Call.Status.RECEIVED and not call.final and call.judge_after is not None
-    return is_waiting and call.judge_after > timezone.now()
+    if call.final or call.judge_after is None or call.status != Call.Status.RECEIVED:
+        return False
+    return call.judge_after > timezone.now()
 
 
 def told_hints(hints: dict[str, Any]) -> list[tuple[str, str]]:
