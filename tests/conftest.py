@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+hypothesis.settings.register_profile("postcall", deadline=None)
+hypothesis.settings.load_profile("postcall")
 
 # Before Django's settings are read: what the tests' own environment must not leak in.
 for _name in [name for name in os.environ if name.startswith(("POSTCALL_", "TWILIO_"))]:
