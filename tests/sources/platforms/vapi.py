@@ -16,7 +16,8 @@ BOOKED = '{"reference": "N-117"}'
 
 
 def said(role: str, text: str, at_s: float) -> dict[str, Any]:
-    return {"role": role, "message": text, "time": START_MS + at_s * 1000, "secondsFromStart": at_s}
+    time = START_MS + at_s * 1000
+    return {"role": role, "message": text, "time": time, "endTime": time + 900, "secondsFromStart": at_s}
 
 
 MESSAGE: dict[str, Any] = {
@@ -62,6 +63,8 @@ MESSAGE: dict[str, Any] = {
     "call": {
         "id": "call-1",
         "orgId": "org-1",
+        "createdAt": "2026-03-04T09:59:58.000Z",
+        "updatedAt": "2026-03-04T10:00:00.000Z",
         "type": "inboundPhoneCall",
         "status": "queued",
         "assistantId": "asst-1",
