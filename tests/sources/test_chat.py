@@ -6,7 +6,9 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from postcall.sources.chat import conversation
+import pytest
+
+from postcall.sources.chat import conversation, result_of
 from postcall.sources.ended_call import Turn
 
 START = datetime(2026, 3, 4, 10, tzinfo=UTC)
@@ -131,6 +133,25 @@ def test_it_keeps_what_an_unknown_role_says_as_nobodys_words() -> None:
     assert conversation([{"role": "narrator", "content": "The line drops."}]).turns == [
         Turn(role="system", text="The line drops.")
     ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "result"),
+    [
+        ("{'reference': 'X1', 'paid': True, 'at': None, 3: (1, 2)}",
+         {"reference": "X1", "paid": True, "at": None, "3": [1, 2]}),
+        ("{'day': datetime.date(2026, 3, 4)}", {"result": "{'day': datetime.date(2026, 3, 4)}"}),
+        ("{'much': 1e999}", {"result": "{'much': 1e999}"}),
+        ("{__import__('os')}", {"result": "{__import__('os')}"}),
+        ("{(1, 2): 3}", {"result": "{(1, 2): 3}"}),
+        ("{no such day", {"result": "{no such day"}),
+        ("[" * 5000, {"result": "[" * 5000}),
+        ('["a", "b"]', {"result": ["a", "b"]}),
+        ({"reference": "X1"}, {"reference": "X1"}),
+    ],
+)  # fmt: skip
+def test_it_reads_what_a_tool_answered_as_json_or_as_python_writes_it(answer: Any, result: Any) -> None:
+    assert result_of(answer) == result
 
 
 def test_it_reads_a_result_whose_call_is_gone_as_a_turn_alone() -> None:

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from postcall.calls.models import Call
+from postcall.calls.receive import receive
 from postcall.sources.ended_call import EndedCall, Turn, Variables
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
 from postcall.sources.livekit import LiveKit
+from postcall.workspaces.models import Workspace
 
 from .platforms.livekit import CALLER, ITEMS, PLATFORM, REPORT, STARTED, message, token
 
@@ -197,7 +200,7 @@ def test_it_takes_no_result_from_a_tool_that_failed() -> None:
 
 
 def test_it_takes_the_last_result_of_a_tool() -> None:
-    again = ITEMS[4] | {"output": '{"reference": "X2"}'}
+    again = ITEMS[4] | {"output": '{"reference": "X2"}'}  # a tool that wrote its own JSON
     ended = reported(chat_history={"items": [*ITEMS, again]})
     assert ended.variables.action_results == {"create_booking": {"reference": "X2"}}
 
@@ -272,6 +275,21 @@ def test_it_refuses_what_is_not_livekits() -> None:
         LIVEKIT.parse(b'{"event": "call_ended", "call": {}}')
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("order", ["job first", "report first"])
+def test_a_job_and_its_report_are_one_call(order: str) -> None:
+    workspace = Workspace.objects.create(name="Northgate Clinic")
+    thin, whole = webhook("agent_job_ended", job=JOB), {"report": REPORT | {"room_id": "RM_1"}, "caller": CALLER}
+    events = [thin, whole, thin] if order == "job first" else [whole, thin]
+    receipts = [receive(workspace, None, "livekit", read(event), b"{}").status for event in events]
+    assert receipts == (
+        ["accepted", "enriched", "duplicate"] if order == "job first" else ["accepted", "duplicate"]
+    )
+    call = Call.objects.get()
+    assert (call.external_id, call.final, call.customer_number) == ("RM_1", True, "+14155550132")
+    assert len(call.transcript) == len(TURNS)
+
+
 # How it is signed.
 
 
@@ -318,7 +336,7 @@ def test_it_takes_no_token_of_another_algorithm(algorithm: str) -> None:
 
     claims = jwt.decode(token(b"{}", time.time(), PLATFORM.auth), options={"verify_signature": False})
     secret = "" if algorithm == "none" else PLATFORM.auth["secret"] * 2
-    auth = PLATFORM.auth | {"secret": secret or PLATFORM.auth["secret"]}
+    auth = dict(PLATFORM.auth) | {"secret": secret or PLATFORM.auth["secret"]}
     with pytest.raises(NotVerified):
         verify(b"{}", jwt.encode(claims, secret, algorithm=algorithm), auth)
 

@@ -6,6 +6,8 @@ Like `loose`, nothing here raises.
 
 from __future__ import annotations
 
+import ast
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +15,7 @@ from typing import Any, Final
 
 from postcall.shapes import storable_json
 from postcall.sources import loose
-from postcall.sources.ended_call import Role, Turn
+from postcall.sources.ended_call import MAX_TURN_CHARS, Role, Turn
 
 _ROLES: Final[dict[str, Role]] = {
     "assistant": "agent",
@@ -57,9 +59,21 @@ def conversation(
 
 
 def result_of(answer: Any) -> dict[str, Any]:
-    """What a tool answered, by name: a JSON object as it is, anything else under `result`."""
-    answer = loose.unwrapped(answer)
+    """What a tool answered, by name: an object as it is, anything else under `result`."""
+    answer = _written_out(answer)
     return answer if isinstance(answer, dict) else {"result": answer}
+
+
+def _written_out(answer: Any) -> Any:
+    """What a string of JSON holds, or one of Python: LiveKit writes what a tool returned by `str`, which makes of a
+    dict no JSON. Anything else as it is."""
+    answer = loose.unwrapped(answer)
+    if not isinstance(answer, str) or not answer.startswith(("{", "[")) or len(answer) > MAX_TURN_CHARS:
+        return answer
+    try:
+        return json.loads(json.dumps(ast.literal_eval(answer), allow_nan=False))
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return answer
 
 
 @dataclass
@@ -121,7 +135,7 @@ class _Reading:
         if answer in (None, "", [], _RUNNING):
             return
         name = self._names.get(call_id or "") or loose.text(item.get("name"), loose.MAX_ID)
-        self.turns.append(loose.answered(name, answer, self._at(item)))
+        self.turns.append(loose.answered(name, _written_out(answer), self._at(item)))
         # What a tool answered when it worked stays, whatever went wrong later.
         if name and not failed and not (isinstance(answer, str) and answer.startswith(_CANCELLED)):
             self.results[name] = result_of(answer)

@@ -63,7 +63,7 @@ ITEMS = [
         "type": "function_call_output",
         "name": "create_booking",
         "call_id": "call_1",
-        "output": '{"reference": "X1"}',
+        "output": "{'reference': 'X1'}",  # a dict, as its library writes it
         "is_error": False,
         "created_at": STARTED + 7,
     },
