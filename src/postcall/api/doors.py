@@ -3,13 +3,14 @@ refusal that they get is one that a program can read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import structlog
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from postcall.api.problems import CONTENT_TYPE, MAX_BODY, Problem, as_problem, problem_for, too_large
+from postcall.sources.skimming import MAX_SKIMMED, is_skimmed
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +19,9 @@ PROBES = ("/healthz", "/readyz", "/metrics")
 # What a page sends is a few lines.
 MAX_FORM = 1024 * 1024
 PLAIN = "text/plain; charset=utf-8"
+# Of a request whose body is too large to be read, but may be passed over: what was read of it.
+_OVERSIZED = "postcall.oversized"
+_PART = 64 * 1024
 
 
 class KnownHost:
@@ -50,7 +54,8 @@ def _unknown_host(request: HttpRequest) -> HttpResponse:
 
 
 class BodyLimit:
-    """Middleware: a body that says of itself that it is too large is refused before a byte of it is read."""
+    """Middleware: a body that says of itself that it is too large is refused before a byte of it is read, unless
+    its address is one where such bodies are passed over."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -59,6 +64,9 @@ class BodyLimit:
         from_machine = request.path.startswith(MACHINE_PATHS)
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdecimal() and int(length) <= (MAX_BODY if from_machine else MAX_FORM):
+            return self.get_response(request)
+        if length.isdecimal() and int(length) <= MAX_SKIMMED and _is_skimmed(request):
+            request.META[_OVERSIZED] = b""
             return self.get_response(request)
         if from_machine:
             return too_large().response()
@@ -105,6 +113,28 @@ def _read_chunks(request: HttpRequest) -> bool:
         return True
     body = request.META["wsgi.input"].read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
-        return False
+        request.META[_OVERSIZED] = body
+        return _is_skimmed(request)
     request._body = body  # Django's own place for a body that was read
     return True
+
+
+def _is_skimmed(request: HttpRequest) -> bool:
+    _, door, kind, *_ = f"{request.path}///".split("/")
+    return door == "in" and is_skimmed(kind)
+
+
+def oversized(request: HttpRequest) -> Iterator[bytes] | None:
+    """The body of a request that is too large to be read whole, in parts; None for all others."""
+    if _OVERSIZED not in request.META:
+        return None
+    return _parts(request, request.META[_OVERSIZED])
+
+
+def _parts(request: HttpRequest, beginning: bytes) -> Iterator[bytes]:
+    if beginning:
+        yield beginning
+    # One that came in chunks has no length, for want of which Django reads nothing.
+    source = request.META["wsgi.input"] if beginning else request
+    while part := source.read(_PART):
+        yield part

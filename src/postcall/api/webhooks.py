@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from postcall.api.doors import oversized
 from postcall.api.problems import Problem, too_large
 from postcall.calls.additions import add
 from postcall.calls.receive import receive
@@ -24,6 +25,7 @@ from postcall.sources.kind import Addition, Delivery, Ignored, NotVerified, Unre
 from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source
 from postcall.sources.refused import refuse
+from postcall.sources.skimming import TooLarge, skim
 from postcall.workspaces.scope import within
 
 # How exact `last_received_at` is: the row is not rewritten with every call.
@@ -38,10 +40,14 @@ def source_webhook(request: HttpRequest, kind: str, token: str) -> HttpResponse:
     source = _source(kind, token)
     platform = KINDS[source.kind]
     try:
+        if parts := oversized(request):
+            skim(source.kind, _headers(request), auth_of(source), parts)
+            _note_receipt(source)
+            return _answer(request, "ignored")
         delivery = Delivery(_headers(request), request.body, config().base_url + raw_path(request))
         platform.verify(delivery, auth_of(source))
         report = platform.parse(delivery.body)
-    except RequestDataTooBig:
+    except (RequestDataTooBig, TooLarge):
         problem = too_large()
         refuse(source, str(problem))
         raise problem from None

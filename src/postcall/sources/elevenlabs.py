@@ -27,6 +27,8 @@ _MOST_SIGNATURES: Final = 10
 
 _FAILURE: Final = "call_initiation_failure"
 _MACHINE: Final = "answering_machine_detection"
+# A recording in base64; as documented, its type comes first.
+_AUDIO: Final = re.compile(rb'\s*\{\s*"type"\s*:\s*"(?:\w+_)?audio"')
 _ROLES: Final[dict[str, Role]] = {"agent": "agent", "user": "customer"}
 _DIRECTIONS: Final[dict[str, Direction]] = {
     "inbound": "inbound", "outbound": "outbound", "outbound-api": "outbound", "outbound-dial": "outbound",
@@ -81,15 +83,12 @@ class ElevenLabs:
         return None
 
     def verify(self, delivery: Delivery, auth: Mapping[str, Any]) -> None:
-        signed_at, given = _signatures(header(delivery, _SIGNATURE))
-        fresh(seconds(signed_at, "the t of ElevenLabs-Signature"), _FRESH, "ElevenLabs-Signature")
-        made = [_hmac(secret, signed_at, delivery.body) for secret in secrets_of(auth)]
-        for signature in given:
-            try:
-                return one_of(made, signature)
-            except NotVerified:
-                continue
-        raise NotVerified(WRONG)
+        seal = _Seal(delivery.headers, auth)
+        seal.update(delivery.body)
+        seal.check()
+
+    def skim(self, headers: Mapping[str, str], auth: Mapping[str, Any], beginning: bytes) -> _Seal | None:
+        return _Seal(headers, auth) if _AUDIO.match(beginning) else None
 
     def parse(self, body: bytes) -> EndedCall | Addition | Ignored:
         event = _event(body)
@@ -108,6 +107,30 @@ class ElevenLabs:
         return Ignored(kind[:100])
 
 
+class _Seal:
+    """The signatures of a delivery, of the seconds and a dot before its body. Raises NotVerified for headers that
+    have none, or one of another time."""
+
+    def __init__(self, headers: Mapping[str, str], auth: Mapping[str, Any]) -> None:
+        signed_at, self._given = _signatures(header(Delivery(headers, b"", ""), _SIGNATURE))
+        fresh(seconds(signed_at, "the t of ElevenLabs-Signature"), _FRESH, "ElevenLabs-Signature")
+        before = f"{signed_at}.".encode()
+        self._made = [hmac.new(secret.encode(), before, "sha256") for secret in secrets_of(auth)]
+
+    def update(self, part: bytes) -> None:
+        for made in self._made:
+            made.update(part)
+
+    def check(self) -> None:
+        made = [each.hexdigest() for each in self._made]
+        for signature in self._given:
+            try:
+                return one_of(made, signature)
+            except NotVerified:
+                continue
+        raise NotVerified(WRONG)
+
+
 def _signatures(written: str) -> tuple[str, list[str]]:
     """The moment and the signatures of `t=1700000000,v0=…,v0=…`."""
     parts = [part.strip().partition("=") for part in written.split(",")]
@@ -116,12 +139,6 @@ def _signatures(written: str) -> tuple[str, list[str]]:
     if not signed_at or not given:
         raise NotVerified("ElevenLabs-Signature is not of the form t=<seconds>,v0=<signature>")
     return signed_at[0], given
-
-
-def _hmac(secret: str, signed_at: str, body: bytes) -> str:
-    made = hmac.new(secret.encode(), f"{signed_at}.".encode(), "sha256")
-    made.update(body)
-    return made.hexdigest()
 
 
 def _event(body: bytes) -> dict[str, Any]:
