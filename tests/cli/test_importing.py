@@ -51,6 +51,13 @@ def test_it_imports_into_shadow_and_tells_of_it(on_database: Run, there: StandIn
     assert (again.code, "3 here already" in again.out, "Nothing is left" in again.err) == (0, True, True)
 
 
+def test_it_says_that_the_built_in_judge_reads_no_values(on_database: Run, there: StandIn) -> None:
+    there.actions[:] = [sms("a-1", uses=[use("m-1")])]
+    ended = on_database("import", "synthflow", "--base-url", there.url, "--yes")
+    assert ended.code == 0
+    assert "Of 1 inputs the value is read from the transcript" in ended.err
+
+
 def test_it_tells_a_program(on_database: Run, there: StandIn) -> None:
     told = json.loads(on_database("import", "synthflow", "--base-url", there.url, "--json").out)
     assert told["made"] is None

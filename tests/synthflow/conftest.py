@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.test import Client
 
 from postcall.actions.models import Action, Attachment
+from postcall.config import config
 from postcall.workspaces.models import ApiKey, Workspace
 
 
@@ -56,7 +58,17 @@ def script_for(name: str, scope: str = "admin") -> Script:
 
 
 @pytest.fixture
-def script(db: None) -> Script:
+def a_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The judge is a language model, which reads values."""
+    monkeypatch.setenv("POSTCALL_JUDGE_MODEL", "openai:of-the-tests")
+    config.cache_clear()
+    yield
+    monkeypatch.undo()
+    config.cache_clear()
+
+
+@pytest.fixture
+def script(db: None, a_model: None) -> Script:
     return script_for("Northgate Clinic")
 
 

@@ -82,6 +82,22 @@ def test_it_binds_by_name_to_what_the_agents_calls_held(script: Script) -> None:
     assert "<day>" in said["warnings"][0]
 
 
+def test_it_binds_nothing_to_a_judge_that_reads_nothing(db: None) -> None:
+    script = script_for("Northgate Clinic")
+    an_agent(script)
+    item = {
+        "action_id": script.action("Hi <customer_name>, <day>, <time>"),
+        "input_variables_mapping": [entry("time", "llm", description="the time agreed")],
+    }
+    said = script.post("/actions/attach", {"model_id": "m-1", "items": [item]})
+    assert living()[0].inputs == {
+        "customer_name": {"from": "pre_call", "name": "name"},
+        "day": {"from": "collected", "name": "day"},
+        "time": {"from": "ask", "description": "the time agreed"},
+    }
+    assert "<time> can only be read by a language model" in said["warnings"][0]
+
+
 def test_it_attaches_items_with_their_mappings(script: Script) -> None:
     action_id = script.action("Hi {{customer name}}, <company>, <day>")
     item = {

@@ -116,6 +116,18 @@ def test_it_finds_a_variable_by_its_name(name: str, binding: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
+    ("name", "binding"),
+    [
+        ("plan", {"from": "pre_call", "name": "plan"}),
+        ("Customer Name", {"from": "pre_call", "name": "name"}),
+        ("visit day", {"from": "collected", "name": "visit day"}),
+    ],
+)
+def test_it_asks_no_judge_that_reads_no_values(name: str, binding: dict[str, Any]) -> None:
+    assert dump(guessed(Variable(name), HELD, reads=False).binding) == binding
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         {"from": "fixed", "value": "Northgate"},

@@ -182,7 +182,18 @@ def _show_done(done: Sequence[Step], mode: Mode, what_to_do: str) -> None:
     out.print(Text(said))
     if made["attachment"]:
         note(what_to_do)
+    _warn_of_asks(sum(step.asks for step in done))
     note("Connect Synthflow under Settings, Voice platforms: its calls find these agents by themselves.")
+
+
+def _warn_of_asks(asks: int) -> None:
+    from postcall.synthflow.editing import judge_reads_values
+
+    if asks and not judge_reads_values():
+        note(
+            f"Of {asks} inputs the value is read from the transcript, which the built-in judge does not: set "
+            "POSTCALL_JUDGE_MODEL to a language model, or bind them otherwise."
+        )
 
 
 def _as_json(

@@ -27,6 +27,7 @@ from postcall.actions.models import Action, Attachment
 from postcall.agents.editing import AgentContent, CannotEdit, ExternalIdTaken, Invalid, create_agent
 from postcall.agents.models import Agent, ExternalId
 from postcall.calls.held_values import HeldValues, held_values
+from postcall.config import config
 from postcall.shapes import storable
 from postcall.sources.reading import errors_of
 from postcall.synthflow.mappings import Bound, Mapped, Variable, bound, guessed
@@ -198,13 +199,23 @@ def _attach(agent: Agent, action: Action, actor: Actor, wanted: Wanted, held: He
         if each.input not in inputs:
             warnings.append(f"{action.name}: the message has no <{each.variable.name}>; its mapping is not used")
     if present is None:
-        found = bindings_of(inputs, mapped, {}, held)
+        found = bindings_of(inputs, mapped, {}, held, reads=judge_reads_values())
         attach_as(agent, action, actor, _bindings(found), mode=None)
     else:
         found = bindings_of([name for name in inputs if name in {each.input for each in mapped}], mapped, {}, held)
         if found:
             _bind(present, action, agent, actor, _bindings(found))
+    if not judge_reads_values() and (asks := [f"<{name}>" for name, one in found.items() if one.asks]):
+        warnings.append(
+            f"{action.name}: {', '.join(asks)} can only be read by a language model: set POSTCALL_JUDGE_MODEL, or "
+            "bind it otherwise; nothing goes out without"
+        )
     return warnings + [f"{action.name}: {note}" for note in _notes(found)]
+
+
+def judge_reads_values() -> bool:
+    """The built-in judge reads none: docs/judge.md."""
+    return config().judge_model != "offline"
 
 
 def _refused_or_told(action: Action, wanted: Wanted) -> list[str]:
@@ -222,14 +233,21 @@ def _refused_or_told(action: Action, wanted: Wanted) -> list[str]:
 
 
 def bindings_of(
-    inputs: Sequence[str], mapped: Iterable[Mapped], described: Mapping[str, Variable], held: HeldValues | None
+    inputs: Sequence[str],
+    mapped: Iterable[Mapped],
+    described: Mapping[str, Variable],
+    held: HeldValues | None,
+    *,
+    reads: bool = True,
 ) -> dict[str, Bound]:
     """By input: as it is mapped, else as its name says. `described`: what is said of the variables, by their names
-    over there."""
+    over there. `reads`: whether the judge reads values."""
     by_input = {each.input: each for each in mapped}
     known = {input_name(name): variable for name, variable in described.items()}
     return {
-        name: bound(by_input[name], held) if name in by_input else guessed(known.get(name, Variable(name)), held)
+        name: bound(by_input[name], held)
+        if name in by_input
+        else guessed(known.get(name, Variable(name)), held, reads=reads)
         for name in inputs
     }
 
@@ -296,7 +314,8 @@ def detach(workspace: Workspace, actor: Actor, model_id: str, action_ids: Sequen
 
 def _guesses(agent: Agent, names: Iterable[str], renamed: Mapping[str, str]) -> dict[str, Bound]:
     held = held_values(agent)
-    return {name: guessed(Variable(renamed.get(name, name)), held) for name in names}
+    reads = judge_reads_values()
+    return {name: guessed(Variable(renamed.get(name, name)), held, reads=reads) for name in names}
 
 
 def _notes(found: Mapping[str, Bound]) -> list[str]:

@@ -38,13 +38,15 @@ Does = Literal["make", "here", "differs", "skip"]
 @dataclass(frozen=True)
 class Step:
     """One thing of the account. `make`: it is made here; `here`: it is here already; `differs`: it is here and not
-    as it is there, and is left so; `skip`: it cannot come over. `notes` say why, and what to look at."""
+    as it is there, and is left so; `skip`: it cannot come over. `notes` say why, and what to look at; of
+    `asks` inputs the judge reads the value out of the transcript."""
 
     what: Literal["agent", "action", "attachment"]
     does: Does
     name: str
     notes: tuple[str, ...] = ()
     make: Callable[[Actor], None] | None = None
+    asks: int = 0
 
 
 def plan(workspace: Workspace, account: Account, mode: Mode) -> list[Step]:
@@ -191,7 +193,7 @@ def _attachment(
         if not Attachment.objects.filter(agent=present, action=made.action, deleted_at=None).exists():
             attach_as(present, made.action, actor, {each: one.binding for each, one in found.items()}, mode)
 
-    return Step("attachment", "make", name, _notes(found), make)
+    return Step("attachment", "make", name, _notes(found), make, sum(one.asks for one in found.values()))
 
 
 def _name_of(action: Action | None, theirs: TheirAction) -> str:

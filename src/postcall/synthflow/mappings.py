@@ -33,6 +33,10 @@ _THEIR_SOURCES: Final = {
 }
 SOURCES: Final = ("hardcoded", "llm", "system_vars", "prompt_variables", "fsm_variables", "action_results")
 _BINDING: Final[TypeAdapter[Any]] = TypeAdapter(Binding)
+# `lead.name` of the webhook.
+_NAMES_OF_A_LEAD: Final = frozenset(
+    {"name", "fullname", "leadname", "customername", "contactname", "callername", "clientname", "username"}
+)
 _LONGEST_DESCRIPTION: Final = 500
 _LONGEST_EXAMPLE: Final = 200
 
@@ -67,6 +71,11 @@ class Bound:
 
     binding: Binding
     note: str = ""
+
+    @property
+    def asks(self) -> bool:
+        """Whether the judge has to read it out of the transcript."""
+        return isinstance(self.binding, Ask)
 
 
 def read_mapped(raw: Any, described: Mapping[str, Variable] | None = None) -> Mapped | None:
@@ -128,18 +137,32 @@ def asked(variable: Variable) -> Ask:
     )
 
 
-def guessed(variable: Variable, held: HeldValues | None = None) -> Bound:
+def guessed(variable: Variable, held: HeldValues | None = None, *, reads: bool = True) -> Bound:
     """Where Synthflow would find a variable of that name by itself: a system variable; what the agent's calls held
-    under exactly this name; else it is asked of the transcript."""
+    under exactly this name; else the judge reads it out of the transcript. One that `reads` no values leaves what
+    Synthflow may send under the name."""
     if ours := SYSTEM_VARIABLES.get(variable.name):
         return Bound(System.model_validate({"from": "system", "name": ours}))
     for namespace in ("collected", "extracted", "pre_call", "action_result"):
         for found in held.of(namespace) if held else ():
-            if input_name(found.name).lower() == input_name(variable.name).lower():
+            if _plain(found.name) == _plain(variable.name):
                 raw = {"from": namespace, "name": found.name} | ({"action": found.tool} if found.tool else {})
                 if binding := _checked(raw):
                     return Bound(binding)
-    return Bound(asked(variable), "is read from the transcript, since no call of the agent held it yet")
+    if reads:
+        return Bound(asked(variable), "is read from the transcript, since no call of the agent held it yet")
+    if _plain(variable.name) in _NAMES_OF_A_LEAD:
+        raw, where = (
+            {"from": "pre_call", "name": "name"},
+            "the name of the lead, which Synthflow has before the call",
+        )
+    else:
+        raw, where = {"from": "collected", "name": variable.name}, "what the agent collects under this name"
+    return Bound(_checked(raw) or asked(variable), f"is {where}: no call of the agent held it yet")
+
+
+def _plain(name: str) -> str:
+    return input_name(name).lower().replace("_", "")
 
 
 def entry_of(name: str, binding: Binding) -> dict[str, Any]:
