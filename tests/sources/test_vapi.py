@@ -11,12 +11,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.test import Client
 from pydantic import ValidationError
 from standardwebhooks import Webhook
 
+from postcall.sources.editing import SourceContent, create_source, renew_secret
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
 from postcall.sources.vapi import Credential, Vapi
+from postcall.workspaces.models import Workspace
 
 from .platforms.vapi import MESSAGE, PLATFORM, START_MS, said
 
@@ -479,3 +482,25 @@ def test_it_makes_a_secret_that_does_for_every_plan() -> None:
     assert made != again
     assert len(base64.b64decode(made["secret"], validate=True)) == 32
     auth({"secret_is_base64": True}, secret=made["secret"])
+
+
+@pytest.mark.django_db
+def test_it_goes_on_taking_nothing_but_the_signature_when_its_secret_is_replaced() -> None:
+    content = SourceContent(
+        kind="vapi", name="Front desk", auth={"secret": SECRET, "plan": {"algorithm": "sha512"}}
+    )
+    source, _ = create_source(Workspace.objects.create(name="Northgate Clinic"), content)
+    made = renew_secret(source)["secret"]
+
+    def answer(**headers: str) -> int:
+        posted = Client().post(
+            f"/in/vapi/{source.token}", PLATFORM.body, content_type="application/json", headers=headers
+        )
+        return posted.status_code
+
+    stamp = now()
+    signed = stamp.encode() + b"." + PLATFORM.body
+    for secret in (SECRET, made):
+        right = digest(signed, secret.encode(), "sha512").hex()
+        assert answer(x_timestamp=stamp, x_signature=right) == 200
+        assert answer(authorization=f"Bearer {secret}") == 401
