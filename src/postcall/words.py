@@ -16,7 +16,9 @@ _NOTHING: Final = frozenset(
 # "Nan" is a name; these spellings are a program's.
 _NOT_A_NUMBER: Final = frozenset({"NaN", "nan", "NAN"})
 _REDACTED: Final = re.compile(
-    r"[*•█xX#_.\-\s()+\d]*[*•█]{2,}[*•█xX#_.\-\s()+\d]*|[xX]{4,}\d*|[\[<({]\W*\w*?(?:redacted|removed|masked|hidden|pii)\w*\W*[\])>}]",
+    r"[*•█xX#_.\-\s()+\d]*[*•█]{2,}[*•█xX#_.\-\s()+\d]*|[xX]{4,}\d*|[\[<({]\W*\w*?(?:redacted|removed|masked|hidden|pii)\w*\W*[\])>}]"
+    # What was taken out, in its place: [NAME], [PHONE_NUMBER_1].
+    r"|(?-i:\[[A-Z]{2,}(?:_[A-Z0-9]+)*\])",
     re.IGNORECASE,
 )
 
@@ -43,5 +45,5 @@ def _invisible(letter: str) -> bool:
 
 
 def is_redacted(text: str) -> bool:
-    """Whether a platform blacked the value out: `***`, `+1******1234`, `[REDACTED]`."""
+    """Whether a platform blacked the value out: `***`, `+1******1234`, `[REDACTED]`, `[NAME]`."""
     return bool(_REDACTED.fullmatch(text.strip()))

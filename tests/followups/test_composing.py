@@ -81,8 +81,8 @@ def test_it_sends_digits_as_they_are(value: Any, text: str) -> None:
 NOTHINGS = [None, "", "  ", "None", "null", "NULL", "undefined", "nil", "N/A", "NaN", "not provided",
  "unknown", "-",
             "\u200b", "\ufeff \u00a0", True, False, [], {}, ["a"], {"a": 1}, {"value": "Ann", "collected": False},
-            {"value": None}, "{{first_name}}", "{name}", "<name>", "${name}", "[REDACTED]", "****",
-             "+1******1234"]  # fmt: skip
+            {"value": None}, "{{first_name}}", "{name}", "<name>", "${name}", "[REDACTED]", "[NAME]", "****",
+             "+1******1234", "[PHONE_NUMBER_1]"]  # fmt: skip
 
 
 @pytest.mark.parametrize("value", NOTHINGS)
