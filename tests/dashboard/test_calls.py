@@ -13,6 +13,7 @@ from django.utils import timezone
 from postcall.calls.models import Call
 from postcall.dashboard.views.calls import PAGE_SIZE
 from postcall.messages.models import Message
+from postcall.sources.models import Source
 from postcall.workspaces.models import Membership, Workspace
 
 from .factories import (
@@ -254,3 +255,20 @@ def test_it_passes_over_what_no_filter_can_be(
 ) -> None:
     address = f"/w/{workspace.pk}/{page}?newest={workspace.pk}&{key}=%00"
     assert browser_client.get(address).status_code in (200, 204)
+
+
+def test_it_finds_the_calls_of_a_platform_through_any_source_of_it(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    agent = an_agent(workspace)
+    front, back = (
+        Source.objects.create(workspace=workspace, kind="vapi", name=name) for name in ("Front desk", "Back desk")
+    )
+    through = {"+14155550141": (front, "vapi"), "+14155550142": (back, "vapi"), "+14155550143": (None, "vapi")}
+    for number, (source, kind) in {**through, "+14155550144": (None, "api")}.items():
+        a_call(agent, source=source, source_kind=kind, customer_number=number)
+    page = browser_client.get(f"/w/{workspace.pk}/calls?source=vapi").content.decode()
+    assert '<option value="vapi" selected>Vapi, any source</option>' in page
+    assert [last for last in "1234" if f"555 014{last}" in page] == ["1", "2", "3"]
+    page = browser_client.get(f"/w/{workspace.pk}/calls?source=api").content.decode()
+    assert [last for last in "1234" if f"555 014{last}" in page] == ["4"]

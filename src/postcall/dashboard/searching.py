@@ -18,6 +18,8 @@ from postcall.dashboard.words import MESSAGE_STATUSES, OUTCOMES, REASONS
 from postcall.followups.finding import with_follow_up
 from postcall.ids import first_id
 from postcall.shapes import storable
+from postcall.sources.kinds import KINDS
+from postcall.sources.models import Source
 from postcall.workspaces.models import Workspace
 from postcall.workspaces.scope import within
 
@@ -38,7 +40,9 @@ def find_calls(workspace: Workspace, asked: QueryDict) -> QuerySet[Call]:
     if (agent := uuid_or_none(asked.get("agent"))) is not None:
         calls = calls.filter(agent_id=agent)
     if (source := asked.get("source")) == BY_API:
-        calls = calls.filter(source=None)
+        calls = calls.filter(source=None, source_kind=BY_API)
+    elif source in KINDS:
+        calls = calls.filter(_through(workspace, source))
     elif (source_id := uuid_or_none(source)) is not None:
         calls = calls.filter(source_id=source_id)
     if since := since_of(asked.get("date", "")):
@@ -48,6 +52,12 @@ def find_calls(workspace: Workspace, asked: QueryDict) -> QuerySet[Call]:
     elif condition := _about_follow_ups(asked):
         calls = with_follow_up(calls, workspace, condition)
     return _with_words(calls, workspace, storable(asked.get("q", "")).strip()[:200])
+
+
+def _through(workspace: Workspace, kind: str) -> Q:
+    """Of a platform: through any source of it, disconnected ones too, or put in by hand without one."""
+    sources = list(within(workspace, Source).filter(kind=kind).values_list("pk", flat=True))
+    return Q(source__in=sources) | Q(source=None, source_kind=kind)
 
 
 def unassigned(calls: QuerySet[Call]) -> QuerySet[Call]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -34,11 +35,13 @@ from postcall.dashboard.words import (
     awaits_more,
     follow_up_state,
     numbered,
+    platform,
     told_hints,
 )
 from postcall.followups.models import FollowUp
 from postcall.followups.optouts import active_opt_out
 from postcall.ids import first_id
+from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source
 
 PAGE_SIZE: Final = 40
@@ -85,9 +88,13 @@ def log(visit: Visit) -> HttpResponse:
 
 
 def _sources(visit: Visit) -> dict[str, str]:
-    """By what calls come in, the API apart; nothing to choose where there is no source."""
-    named = {str(pk): name for pk, name in visit.rows(Source).order_by("name").values_list("pk", "name")}
-    return {**named, searching.BY_API: "The API"} if named else {}
+    """By what calls come in: each source, each platform that has several, the API; nothing to choose where there is
+    no source."""
+    sources = list(visit.rows(Source).order_by("name").only("name", "kind"))
+    several = [kind for kind, count in Counter(source.kind for source in sources).items() if count > 1]
+    named = {str(source.pk): source.name for source in sources}
+    platforms = {kind: f"{platform(kind)}, any source" for kind in several if kind in KINDS}
+    return {**named, **platforms, searching.BY_API: "The API"} if named else {}
 
 
 @require_GET
