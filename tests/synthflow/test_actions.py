@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from postcall.actions.models import Action, Attachment
+from postcall.api.v2 import INSTEAD
 from postcall.workspaces.models import AuditEntry
 
 from .conftest import Script, message_of
@@ -145,17 +146,12 @@ def test_it_deletes(script: Script) -> None:
     assert not Attachment.objects.filter(deleted_at=None).exists()
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["REAL_TIME_BOOKING", "INFORMATION_EXTRACTOR", "LIVE_TRANSFER", "INCALL_SMS", "INCALL_WHATSAPP",
-     "CUSTOM_ACTION", "CUSTOM_EVAL", "SEND_EMAIL", "SEND_PIGEON"],
-)  # fmt: skip
-def test_it_says_what_to_use_instead_of_what_it_has_not(script: Script, kind: str) -> None:
-    status, said = script.call("POST", "/actions", {kind: {"name": "x"}})
-    assert status == 400
-    assert said["error"] == "unsupported_action_type"
-    assert kind in said["message"]
-    assert set(said) == {"error", "message"}
+def test_it_says_what_to_use_instead_of_what_it_has_not(script: Script) -> None:
+    for kind in (*INSTEAD, "SEND_PIGEON"):
+        status, said = script.call("POST", "/actions", {kind: {"name": "x"}})
+        assert (status, list(said)) == (400, ["error", "message"])
+        assert said["error"] == "unsupported_action_type"
+        assert kind in said["message"]
 
 
 @pytest.mark.parametrize(
@@ -185,16 +181,16 @@ def test_it_looks_at_no_field_that_it_does_not_know(script: Script) -> None:
     assert Action.objects.count() == 1
 
 
-@pytest.mark.parametrize("action_id", ["nope", str(uuid4()), "%00", "1722936793779x397329270058999800"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_it_does_not_know_every_id(script: Script, method: str, action_id: str) -> None:
-    status, said = script.call(method, f"/actions/{action_id}", {"SEND_SMS": SMS} if method == "PUT" else None)
-    assert (status, list(said)) == (404, ["detail"])
+def test_it_does_not_know_every_id(script: Script, method: str) -> None:
+    for action_id in ("nope", str(uuid4()), "%00", "1722936793779x397329270058999800"):
+        status, said = script.call(method, f"/actions/{action_id}", {"SEND_SMS": SMS} if method == "PUT" else None)
+        assert (status, list(said)) == (404, ["detail"]), action_id
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=x", "offset=-1", "limit=%D9%A3", "offset=99999999999"])
-def test_it_refuses_a_page_that_is_none(script: Script, query: str) -> None:
-    assert script.call("GET", f"/actions?{query}")[0] == 422
+def test_it_refuses_a_page_that_is_none(script: Script) -> None:
+    for query in ("limit=0", "limit=x", "offset=-1", "limit=%D9%A3", "offset=99999999999"):
+        assert script.call("GET", f"/actions?{query}")[0] == 422, query
 
 
 def test_it_gives_no_page_of_thousands(script: Script) -> None:

@@ -61,7 +61,7 @@ CREATE = st.fixed_dictionaries(
         "name": JSON,
     },
 )
-any_body = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+any_body = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def answered(script: Script, method: str, path: str, body: Any) -> None:
