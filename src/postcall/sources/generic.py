@@ -56,7 +56,7 @@ class Generic:
     paste = (
         "Have your code POST each ended call to it, signed as Standard Webhooks says: by webhook-id, "
         'webhook-timestamp and webhook-signature. The body: {"type": "call.ended", "data": …}, where data is what '
-        "POST /calls of the API takes."
+        "POST /calls of the API takes: with a transcript, or with the messages of a chat model."
     )
     auth = SigningSecret
 
