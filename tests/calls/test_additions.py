@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -97,7 +97,13 @@ def the_call() -> Call:
     return Call.objects.get()
 
 
+def over() -> None:
+    """The wait for values is over."""
+    Call.objects.filter(due_at__isnull=False).update(due_at=clock.now())
+
+
 def decide() -> None:
+    over()
     for call in take(Call, 5, LEASE):
         process(call, NoJudge(), TwilioMessaging())
 
@@ -226,6 +232,7 @@ def test_it_opens_nothing_of_which_a_text_was_made(source: Source) -> None:
 
 def test_it_takes_the_call_from_a_worker_that_does_not_know_it_yet(source: Source) -> None:
     deliver(source)
+    over()
     (held,) = take(Call, 1, LEASE)
     tell(source, extracted={"day": "Thursday"})
     with pytest.raises(LostLease):
@@ -236,6 +243,7 @@ def test_it_takes_the_call_from_a_worker_that_does_not_know_it_yet(source: Sourc
 
 def test_it_lets_a_worker_go_on_when_it_is_told_nothing_to_judge_by(source: Source) -> None:
     deliver(source)
+    over()
     (held,) = take(Call, 1, LEASE)
     tell(source, hints={"summary": "Booked."})
     process(held, NoJudge(), TwilioMessaging())
@@ -256,6 +264,47 @@ def test_it_leaves_a_call_for_the_log_in_the_log(source: Source) -> None:
     tell(source, extracted={"day": "Thursday"})
     assert (the_call().status, the_call().due_at, the_call().generation) == ("done", None, 0)
     assert the_call().variables["extracted"] == {"day": "Thursday"}
+
+
+def test_a_call_waits_for_values_that_a_text_needs(source: Source) -> None:
+    call = deliver(source).call
+    assert call.final
+    assert call.due_at == call.judge_after == call.received_at + timedelta(minutes=1)
+    tell(source, hints={"summary": "Booked."})
+    assert take(Call, 1, LEASE) == []
+    tell(source, extracted={"day": "Thursday"})
+    assert the_call().judge_after is None
+    assert [taken.pk for taken in take(Call, 1, LEASE)] == [call.pk]
+
+
+def test_a_rule_about_a_value_has_its_call_wait_too(source: Source) -> None:
+    Attachment.objects.update(inputs={}, only_if=[{"from": "extracted", "name": "day", "is": "present"}])
+    assert deliver(source).call.judge_after is not None
+
+
+@pytest.mark.parametrize(
+    ("attachment", "report"),
+    [
+        ({"mode": "off"}, {}),
+        ({"inputs": {"day": {"from": "collected", "name": "day"}}}, {}),
+        ({"deleted_at": datetime(2026, 1, 1, tzinfo=UTC)}, {}),
+        ({}, {"connected": False}),
+        ({}, {"variables": {"extracted": {"day": "Monday"}}}),
+    ],
+)
+def test_a_call_waits_for_nothing_that_no_text_needs(
+    source: Source, attachment: dict[str, Any], report: dict[str, Any]
+) -> None:
+    Attachment.objects.update(**attachment)
+    call = deliver(source, **report).call
+    assert (call.judge_after, call.due_at) == (None, call.received_at)
+
+
+def test_a_call_waits_for_no_values_that_came_before_it(source: Source) -> None:
+    tell(source, extracted={"day": "Thursday"})
+    assert deliver(source).call.judge_after is None
+    decide()
+    assert Message.objects.get().body == "See you on Thursday."
 
 
 @pytest.mark.parametrize("told_first", [True, False])

@@ -203,7 +203,7 @@ class CallBase(Out):
     connected: bool | None
     final: bool
     judge_after: datetime | None = Field(
-        description="When it is judged at the latest, if the richer report that was announced does not come."
+        description="When it is judged at the latest, if what is still to come from the platform does not come."
     )
     redacted: list[Removed] = Field(description="What the platform took out before it sent the call.")
     received_at: datetime

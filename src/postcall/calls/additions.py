@@ -21,7 +21,7 @@ from postcall.work.wake import wake
 _PUT_RIGHT: Final = (Reason.MISSING_INPUT, Reason.NO_RECIPIENT)
 _WHO_CALLED: Final = ("direction", "customer_number", "customer_number_raw", "agent_number")
 _TOLD: Final = ("variables", "hints", "end_reason", "ending", *_WHO_CALLED)
-_WORK: Final = ("status", "due_at", "lease_until", "generation", "starts", "judge_failures")
+_WORK: Final = ("status", "due_at", "lease_until", "generation", "starts", "judge_failures", "judge_after")
 
 
 @transaction.atomic
@@ -85,6 +85,9 @@ def _look_again(call: Call, now: datetime) -> None:
         take_back(call)
     if reopened and call.status == Call.Status.DONE:
         call.status, call.due_at, call.judge_failures = Call.Status.PROCESSING, now, 0
+    if call.status == Call.Status.RECEIVED and call.final and call.variables["extracted"]:
+        # It waited for nothing else (`later.values_by`).
+        call.judge_after, call.due_at = None, min(call.due_at or now, now)
     if call.due_at is not None and call.due_at <= now:
         wake("calls")
 

@@ -11,10 +11,14 @@ from typing import Any, Final
 
 from django.db import connection
 
+from postcall.actions.models import Attachment
+from postcall.agents.models import Agent
 from postcall.calls.models import Call, LaterEvent, RawPayload
 from postcall.calls.numbers import number_columns
+from postcall.pace import paced_delta
 from postcall.shapes import storable_json
-from postcall.sources.kind import Addition
+from postcall.sources.kind import Addition, ExtractsAfterwards
+from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source
 from postcall.work import clock
 from postcall.work.rows import insert
@@ -93,6 +97,25 @@ def told_all(fields: Mapping[str, Any], events: Iterable[LaterEvent]) -> dict[st
     for event in events:
         found = told(found, event.content)
     return found
+
+
+def values_by(call: Call, now: datetime) -> datetime | None:
+    """When a call is judged at the latest whose platform extracts values afterwards, where a text of its agent
+    needs such a value and none is here; None: nothing is waited for."""
+    kind = KINDS.get(call.source_kind)
+    if call.source_id is None or call.agent is None or not isinstance(kind, ExtractsAfterwards):
+        return None
+    if call.connected is False or call.variables["extracted"] or not _needs_extracted(call.agent):
+        return None
+    return now + paced_delta(seconds=kind.extracts_within.total_seconds())
+
+
+def _needs_extracted(agent: Agent) -> bool:
+    attached = Attachment.objects.filter(agent=agent, deleted_at=None, action__deleted_at=None)
+    for attachment in attached.exclude(mode=Attachment.Mode.OFF).only("inputs", "only_if"):
+        if any(each.get("from") == "extracted" for each in (*attachment.inputs.values(), *attachment.only_if)):
+            return True
+    return False
 
 
 def belong_to(call: Call, events: Sequence[LaterEvent]) -> None:

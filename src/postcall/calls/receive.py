@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from postcall.agents.models import Agent, ExternalId
-from postcall.calls.later import belong_to, lock_names, told_all, told_of, waiting_for
+from postcall.calls.later import belong_to, lock_names, told_all, told_of, values_by, waiting_for
 from postcall.calls.models import Call, LaterEvent, RawPayload
 from postcall.calls.numbers import number_columns
 from postcall.followups.optouts import hashed
@@ -127,9 +127,10 @@ def content_of(ended: EndedCall, agent: Agent | None) -> dict[str, Any]:
 
 
 def _schedule(call: Call, ended: EndedCall, now: datetime) -> None:
-    """Due at once when final, else when the wait for a richer event is over; unassigned: not at all."""
+    """Due at once when final and no value is still to be extracted, else when the wait for a richer event is over;
+    unassigned: not at all."""
     call.final = ended.final
-    call.judge_after = None if ended.final else ended.wait_until(now)
+    call.judge_after = values_by(call, now) if ended.final else ended.wait_until(now)
     call.status = Call.Status.RECEIVED if call.agent else Call.Status.UNASSIGNED
     call.due_at = (call.judge_after or now) if call.agent else None
 

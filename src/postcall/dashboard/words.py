@@ -261,8 +261,8 @@ def platform(kind: str) -> str:
 
 
 def awaits_more(call: Call) -> bool:
-    """Whether the platform announced a richer report, by which the call will be decided."""
-    if call.final or call.judge_after is None or call.status != Call.Status.RECEIVED:
+    """Whether more is to come from the platform, by which the call will be decided."""
+    if call.judge_after is None or call.status != Call.Status.RECEIVED:
         return False
     return call.judge_after > timezone.now()
 

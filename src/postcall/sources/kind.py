@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Any, Protocol, runtime_checkable
 
 from postcall.sources.auth import Auth
 from postcall.sources.ended_call import Direction, EndedCall, Ending
@@ -103,4 +104,14 @@ class SourceKind(Protocol):
         """What a delivery says; it may have been verified, or come from a file. An event of a type that is not used
         is Ignored. Whatever else the platform may add, change or leave out is read as far as it goes; Unreadable is
         raised when it is not this platform's event at all, or names no call."""
+        ...
+
+
+@runtime_checkable
+class ExtractsAfterwards(Protocol):
+    """A kind whose platform sends the values that it extracts in an event of their own, an Addition."""
+
+    @property
+    def extracts_within(self) -> timedelta:
+        """How long after the report it may come: a call of which a text needs such a value waits for it so long."""
         ...

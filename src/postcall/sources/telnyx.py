@@ -82,6 +82,8 @@ class Telnyx:
         "through, with API version 2; and as the webhook of its insight group, if it has one."
     )
     auth = PublicKey
+    # Ten to twenty seconds, as those say who use them.
+    extracts_within = timedelta(minutes=1)
 
     def new_auth(self) -> dict[str, Any] | None:
         return None
