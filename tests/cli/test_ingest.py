@@ -24,8 +24,8 @@ CALL: dict[str, Any] = {"external_id": "c-1", "customer_number": "+14155550132",
 def ingest(on_database: Run, tmp_path: Path) -> Run:
     Workspace.objects.get_or_create(name="Default")
 
-    def ingested(content: str, *options: str) -> Any:
-        path = tmp_path / "call.json"
+    def ingested(content: str, *options: str, file: str = "call.json") -> Any:
+        path = tmp_path / file
         path.write_text(content)
         return on_database("ingest", str(path), "--no-wait", *options)
 
@@ -63,10 +63,9 @@ def event(**fields: Any) -> str:
     return json.dumps({"type": "call.ended", "data": CALL | fields})
 
 
-def a_source(name: str = "Front desk", **fields: Any) -> Source:
-    return Source.objects.create(
-        workspace=Workspace.objects.get(name="Default"), kind="generic", name=name, **fields
-    )
+def a_source(name: str = "Front desk", kind: str = "generic", **fields: Any) -> Source:
+    workspace = Workspace.objects.get(name="Default")
+    return Source.objects.create(workspace=workspace, kind=kind, name=name, **fields)
 
 
 def came_in_through(source: Source | None) -> Call:
@@ -145,3 +144,78 @@ def test_it_gives_no_agent_to_a_call_that_is_known(ingest: Run) -> None:
     Agent.objects.create(workspace=call.workspace, name="Front desk", timezone="UTC")
     assert "duplicate" in ingest(event(), "--source", "generic", "--agent", "Front desk").out
     assert Call.objects.get().status == Call.Status.UNASSIGNED
+
+
+def retell(event: str, **fields: Any) -> dict[str, Any]:
+    call = {"call_type": "phone_call", "call_id": "call-1", "agent_id": "agent-1", "direction": "inbound"}
+    numbers = {"from_number": "+14155550132", "to_number": "+14155550100"}
+    return {"event": event, "call": call | numbers | fields}
+
+
+THIN = retell("call_ended", transcript="Agent: Hello.\nUser: Hi.\n")
+RICH = retell(
+    "call_analyzed",
+    transcript="Agent: Hello.\nUser: Hi.\n",
+    call_analysis={"call_summary": "A greeting.", "custom_analysis_data": {"topic": "none"}},
+)
+
+
+@pytest.mark.parametrize(
+    ("events", "counted"),
+    [
+        ([THIN, RICH], {"accepted": 1, "enriched": 1}),
+        ([RICH, THIN], {"accepted": 1, "duplicate": 1}),
+        ([retell("call_started"), THIN], {"ignored": 1, "accepted": 1}),
+    ],
+)
+def test_it_makes_one_call_of_the_events_of_one(
+    ingest: Run, events: list[dict[str, Any]], counted: dict[str, int]
+) -> None:
+    lines = "\n".join(json.dumps(each) for each in events)
+    ended = ingest(lines, "--source", "retell", "--json", file="calls.jsonl")
+    told = json.loads(ended.out)
+    assert {name: count for name, count in told["received"].items() if count} == counted
+    call = Call.objects.get()
+    assert call.final is (RICH in events)
+    assert call.hints.get("summary") == ("A greeting." if RICH in events else None)
+
+
+def insights(conversation: str) -> dict[str, Any]:
+    payload = {
+        "assistant_id": "assistant-1",
+        "call_control_id": f"control-{conversation}",
+        "call_session_id": f"session-{conversation}",
+        "conversation_id": conversation,
+        "insight_group_id": "group-1",
+        "results": [{"insight_id": "insight-1", "result": {"day": "Tuesday"}}],
+    }
+    return {"data": {"event_type": "call.conversation_insights.generated", "id": "e-2", "payload": payload}}
+
+
+def conversation(name: str) -> dict[str, Any]:
+    payload = {
+        "assistant_id": "assistant-1",
+        "call_control_id": f"control-{name}",
+        "call_session_id": f"session-{name}",
+        "conversation_id": name,
+        "from": "+14155550132",
+        "to": "+14155550100",
+        "messages": [{"role": "user", "content": "Tuesday please."}],
+    }
+    return {"data": {"event_type": "call.conversation.ended", "id": "e-1", "payload": payload}}
+
+
+@pytest.mark.parametrize("later_first", [False, True])
+def test_it_adds_what_later_events_tell_to_calls_of_a_source(ingest: Run, later_first: bool) -> None:
+    a_source(kind="telnyx")
+    events = [conversation("c-1"), insights("c-1")]
+    lines = "\n".join(json.dumps(each) for each in (events[::-1] if later_first else events))
+    for status in ("accepted", "duplicate"):
+        told = json.loads(ingest(lines, "--source", "telnyx", "--json", file="calls.jsonl").out)
+        assert {name: count for name, count in told["received"].items() if count} == {status: 2}
+    assert "Tuesday" in json.dumps(Call.objects.get().variables["extracted"])
+
+
+def test_it_ignores_later_events_where_there_is_no_source_to_keep_them(ingest: Run) -> None:
+    told = json.loads(ingest(json.dumps(insights("c-1")), "--source", "telnyx", "--json").out)
+    assert told["received"] == {"ignored": 1}

@@ -222,3 +222,16 @@ def test_it_records_no_opt_out_anew_that_somebody_took_back(clinic: Clinic) -> N
     decide(clinic)
     assert not OptOut.objects.filter(ended_at=None).exists()
     assert not Message.objects.exists()
+
+
+def test_it_goes_on_waiting_for_values_that_are_extracted_afterwards(clinic: Clinic) -> None:
+    later = clock.now() + timedelta(minutes=5)
+    call = come(clinic)
+    misread(call, transcript=[], judge_after=later, due_at=later)
+    assert replay(call).looked_at_again
+    assert Call.objects.get().due_at == later
+    RawPayload.objects.all().update(
+        body=json.dumps(SENT | {"variables": {"extracted": {"day": "Tuesday"}}}).encode()
+    )
+    assert replay(call).changed == ("variables",)
+    assert len(take(Call, 5, timedelta(seconds=30))) == 1

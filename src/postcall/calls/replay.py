@@ -77,9 +77,10 @@ def replay(call: Call) -> Replayed:
     changed = _changed(call, content)
     if not changed:
         return Replayed(call, (), looked_at_again=False)
+    was_final = call.final
     for name, value in content.items():
         setattr(call, name, value)
-    again = _schedule(call, clock.now())
+    again = _schedule(call, clock.now(), was_final=was_final)
     call.save()
     if again:
         wake("calls")
@@ -130,7 +131,7 @@ def _payloads(call: Call) -> Iterator[EndedCall | Addition]:
             yield read
 
 
-def _schedule(call: Call, now: datetime) -> bool:
+def _schedule(call: Call, now: datetime, *, was_final: bool) -> bool:
     """Has a call that says something new decided about; False: it is left as it stands."""
     if call.agent_id is None or is_for_the_log(call):
         return False
@@ -140,7 +141,8 @@ def _schedule(call: Call, now: datetime) -> bool:
         return False
     if call.status == Call.Status.DONE and not is_recent:
         return False
-    if call.final:
+    # A final one waits at most for values that its platform extracts afterwards.
+    if call.final and (call.variables["extracted"] or not was_final):
         call.judge_after = None
     call.status = Call.Status.RECEIVED
     call.due_at = max(call.judge_after or now, now)
