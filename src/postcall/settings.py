@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "postcall.work",
     "postcall.keeping",
     "postcall.alerts",
+    "postcall.webhooks",
     "postcall.api",
     "postcall.dashboard",
 ]

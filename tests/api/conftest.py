@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from postcall.calls.models import Call
 from postcall.followups.process import process
 from postcall.judge.verdicts import Case, Judgement
 from postcall.messages.handing import TwilioMessaging
+from postcall.outbound.standard_webhook import new_secret
+from postcall.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from postcall.work.leases import take
 from postcall.workspaces.models import ApiKey, Workspace
 
@@ -171,3 +174,21 @@ def follow(api: Api, agent: dict[str, Any]) -> Callable[..., Followed]:
         return Followed(api, taken["id"], shown["id"], (shown["message"] or {}).get("id"))
 
     return followed
+
+
+def a_webhook(api: Api) -> dict[str, str]:
+    """A webhook that was told something, by the names that stand in paths. Its address is one that is not asked."""
+    now = timezone.now()
+    endpoint = WebhookEndpoint.objects.create(
+        workspace=api.workspace,
+        url="https://127.0.0.1/in",
+        shown="127.0.0.1",
+        events=["message.sent"],
+        secret=new_secret(),
+        created_at=now,
+    )
+    event = WebhookEvent.objects.create(workspace=api.workspace, at=now, type="message.sent", data={})
+    delivery = WebhookDelivery.objects.create(
+        workspace=api.workspace, endpoint=endpoint, event=event, round_at=now, arrived_at=now
+    )
+    return {"webhook_id": str(endpoint.pk), "delivery_id": str(delivery.pk)}

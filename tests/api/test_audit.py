@@ -18,7 +18,7 @@ from postcall.sources.models import Source
 from postcall.workspaces.audit import Actor, Thing, record
 from postcall.workspaces.models import ApiKey, AuditEntry
 
-from .conftest import ACTION, Api, Followed, api_for
+from .conftest import ACTION, Api, Followed, a_webhook, api_for
 from .test_messages import ended
 
 SECRET = "whsec_" + "c2VjcmV0" * 6
@@ -51,6 +51,8 @@ BODIES: dict[str, Callable[[dict[str, str]], Any]] = {
     "update_attachment": lambda ids: {"action_id": ids["action_id"], "mode": "off"},
     "create_source": lambda ids: {"kind": "generic", "name": "Desk", "auth": {"secret": SECRET}},
     "update_source": lambda ids: {"kind": "generic", "name": "Desk", "auth": {"secret": SECRET}},
+    "create_webhook": lambda ids: {"url": "https://93.184.216.34/in", "events": ["message.sent"]},
+    "update_webhook": lambda ids: {"url": "https://93.184.216.34/in", "events": ["message.failed"]},
     "create_opt_out": lambda ids: {"number": "+14155550188", "quote": "please never again"},
     "assign_call": lambda ids: {"agent_id": ids["agent_id"]},
     "approve_follow_up": lambda ids: {"body": "In words of mine"},
@@ -76,6 +78,7 @@ def ids(api: Api, follow: Callable[..., Followed], agent: dict[str, Any]) -> dic
         "follow_up_id": done.follow_up,
         "message_id": str(done.message),
         "source_id": api.made("/sources", {"kind": "generic", "name": "Counter"})["id"],
+        **a_webhook(api),
         "number": api.made("/opt-outs", {"number": "+14155550139"})["number"],
     }
 

@@ -7,7 +7,7 @@ import pytest
 
 from postcall.api.serving import api as the_api
 
-from .conftest import ACTION, Api, Followed
+from .conftest import ACTION, Api, Followed, a_webhook
 
 BODIES: dict[str, Any] = {
     "update_action": ACTION,
@@ -15,6 +15,7 @@ BODIES: dict[str, Any] = {
     "create_attachment": {"action_id": "00000000-0000-7000-8000-000000000000"},
     "update_attachment": {"action_id": "00000000-0000-7000-8000-000000000000"},
     "update_source": {"kind": "generic", "name": "Mine now"},
+    "update_webhook": {"url": "https://93.184.216.34/in", "events": ["message.sent"]},
     "assign_call": {"agent_id": "00000000-0000-7000-8000-000000000000"},
     "approve_follow_up": {},
     "give_feedback": {"right": True},
@@ -46,6 +47,7 @@ def ids(api: Api, follow: Callable[..., Followed], agent: dict[str, Any]) -> dic
         "follow_up_id": done.follow_up,
         "message_id": str(done.message),
         "source_id": api.made("/sources", {"kind": "generic", "name": "Desk"})["id"],
+        **a_webhook(api),
         "number": api.made("/opt-outs", {"number": "+14155550139"})["number"],
     }
 

@@ -38,7 +38,17 @@ ALLOWS = {"read": {"read", "ingest", "admin"}, "ingest": {"ingest", "admin"}, "a
 
 
 def ask(api: Api, method: str, path: str) -> int:
-    for name in ("action_id", "agent_id", "attachment_id", "call_id", "follow_up_id", "message_id", "source_id"):
+    for name in (
+        "action_id",
+        "agent_id",
+        "attachment_id",
+        "call_id",
+        "follow_up_id",
+        "message_id",
+        "source_id",
+        "webhook_id",
+        "delivery_id",
+    ):
         path = path.replace(f"{{{name}}}", ANY)
     return api.call(method, path.replace("{number}", "+14155550100")).status
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from standardwebhooks import Webhook
 
 from postcall.alerts.models import AlertChannel, AlertDelivery
 from postcall.alerts.writing import mail, subject, webhook
@@ -17,6 +14,7 @@ from postcall.keeping.models import Restoration
 from postcall.mail import CannotMail, send_mail
 from postcall.outbound.addresses import OutboundError
 from postcall.outbound.posting import post
+from postcall.outbound.standard_webhook import headers_of
 from postcall.pace import paced_delta
 from postcall.work import clock
 from postcall.work.leases import MAX_STARTS, settle
@@ -33,11 +31,6 @@ Bring = Callable[[AlertDelivery], str]
 
 class NotBrought(Exception):
     """It did not arrive; the message says why."""
-
-
-def new_secret() -> str:
-    """One that signs Standard Webhooks."""
-    return "whsec_" + b64encode(secrets.token_bytes(32)).decode()
 
 
 def bring(delivery: AlertDelivery) -> str:
@@ -58,13 +51,7 @@ def _by_mail(delivery: AlertDelivery) -> str:
 
 def _by_webhook(delivery: AlertDelivery) -> str:
     body, at = webhook(delivery, delivery.workspace), clock.now()
-    name = f"msg_{delivery.pk.hex}"
-    headers = {
-        "Content-Type": "application/json",
-        "webhook-id": name,  # the same at each try, by which the receiver knows it
-        "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": Webhook(delivery.channel.secret).sign(name, at, body.decode()),
-    }
+    headers = headers_of(f"msg_{delivery.pk.hex}", at, body, [delivery.channel.secret])
     try:
         answer = post(delivery.channel.address, body, headers)
     except OutboundError as error:

@@ -10,10 +10,10 @@ from django.db import transaction
 from pydantic import Field, field_validator
 
 from postcall.agents.editing import Conflict, Invalid
-from postcall.alerts.delivering import new_secret
 from postcall.alerts.matters import TOLD
 from postcall.alerts.models import AlertChannel, AlertState, AlertWatch
 from postcall.outbound.addresses import OutboundError, Resolver, look_up, read
+from postcall.outbound.standard_webhook import new_secret
 from postcall.shapes import Strict
 from postcall.work import clock
 from postcall.workspaces.members import LONGEST_EMAIL

@@ -48,9 +48,9 @@ UNAUDITED: Final = {
 }
 
 # POSTs that may be repeated as one likes, and so take no Idempotency-Key.
-REPEATABLE: Final = frozenset({"test", "recheck_twilio"})
-# Operations that ask Twilio first: the transaction of the change, and of its audit entry, is opened after that.
-ASK_FIRST: Final = frozenset({"recheck_twilio"})
+REPEATABLE: Final = frozenset({"test", "recheck_twilio", "test_webhook"})
+# Operations that ask somebody else: the transaction of the change, and of its audit entry, is not open meanwhile.
+ASK_FIRST: Final = frozenset({"recheck_twilio", "test_webhook"})
 
 
 class Routes(Router):

@@ -83,6 +83,10 @@ KINDS: Final = (
     Kind("alert_watch", "alerts.AlertWatch"),
     Kind("alert_channel", "alerts.AlertChannel"),
     Kind("alert_delivery", "alerts.AlertDelivery"),
+    Kind("webhook_endpoint", "webhooks.WebhookEndpoint"),
+    Kind("webhook_event", "webhooks.WebhookEvent"),
+    Kind("webhook_delivery", "webhooks.WebhookDelivery"),
+    Kind("webhook_attempt", "webhooks.WebhookAttempt"),
     Kind("audit_entry", "workspaces.AuditEntry"),
 )
 

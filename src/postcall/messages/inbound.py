@@ -16,6 +16,7 @@ from postcall.messages.accounts import proven_alike
 from postcall.messages.models import Account, Attempt, OwnText, SendingAccount
 from postcall.messages.signatures import Params, UnknownAddress, verify
 from postcall.numbers import e164
+from postcall.webhooks.telling import Reply, tell_reply
 
 log = structlog.get_logger("postcall.messages")
 
@@ -48,8 +49,22 @@ def receive(token: str, path: str, pairs: Iterable[tuple[str, str]], headers: Ma
     verify(account, path, params, headers)
     number = e164(params.get("From"))
     keyword = keyword_of(params)
-    if number is None or keyword is None:
+    if number is None:
         return NO_REPLY
+    if keyword is not None:
+        _heed(account, number, keyword, params)
+    reply = Reply(
+        number,
+        params.get("To"),
+        params.get("Body"),
+        params.get("MessageSid") or params.get("SmsSid"),
+        keyword or "",
+    )
+    tell_reply(reply, account.account_sid, proven_alike(account))
+    return NO_REPLY
+
+
+def _heed(account: Account, number: str, keyword: Keyword, params: Params) -> None:
     workspaces = _concerned(account, number)
     log.info("keyword received", keyword=keyword, workspaces=len(workspaces))
     for workspace_id in workspaces:
@@ -57,7 +72,6 @@ def receive(token: str, path: str, pairs: Iterable[tuple[str, str]], headers: Ma
             opt_out(workspace_id, number, OptOut.Origin.STOP, quote=params.get("Body").replace("\0", "")[:200])
         elif keyword == "START":
             opt_in(workspace_id, number, OptOut.Origin.STOP, only_origins=BY_STOP)
-    return NO_REPLY
 
 
 def keyword_of(params: Params) -> Keyword | None:

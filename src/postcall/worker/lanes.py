@@ -17,6 +17,9 @@ from postcall.messages import track as tracking
 from postcall.messages.handing import TwilioMessaging
 from postcall.messages.models import Attempt, Message, OwnText
 from postcall.pace import paced_delta
+from postcall.webhooks import delivering
+from postcall.webhooks.models import WebhookDelivery
+from postcall.webhooks.taking import take as take_deliveries
 from postcall.work.models import Due
 
 LEASE = paced_delta(seconds=30)
@@ -25,7 +28,8 @@ LEASE = paced_delta(seconds=30)
 @dataclass(frozen=True)
 class Lane:
     """`work` is given a row taken for `lease` and must settle it. `set_aside` is called instead for a row that was
-    begun too often."""
+    begun too often. `take` finds the rows where being due is not all that counts: at most so many, each for a
+    lease, so many of them suspects."""
 
     name: str
     model: type[Due]
@@ -33,6 +37,7 @@ class Lane:
     threads: int
     work: Callable[[Any], None]
     set_aside: Callable[[Any], None]
+    take: Callable[..., list[Any]] | None = None
 
 
 def lanes(pass_on: Callable[[str, Due], None]) -> list[Lane]:
@@ -53,4 +58,13 @@ def lanes(pass_on: Callable[[str, Due], None]) -> list[Lane]:
         Lane("messages", Message, LEASE, threads, sending.send, sending.set_aside),
         Lane("attempts", Attempt, LEASE, max(2, threads // 4), tracking.track, tracking.set_aside),
         Lane(own_texts.LANE, OwnText, LEASE, 2, own_texts.work, own_texts.set_aside),
+        Lane(
+            "webhooks",
+            WebhookDelivery,
+            LEASE,
+            threads,
+            delivering.deliver,
+            delivering.set_aside,
+            take_deliveries,
+        ),
     ]

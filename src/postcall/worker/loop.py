@@ -88,7 +88,10 @@ class WorkerProcess:
         alone = self._no_suspect.acquire(blocking=False)
         rows: list[Due] = []
         try:
-            rows = take(lane.model, room, lane.lease, suspects=int(alone))
+            if lane.take is not None:
+                rows = lane.take(room, lane.lease, suspects=int(alone))
+            else:
+                rows = take(lane.model, room, lane.lease, suspects=int(alone))
         finally:
             if alone and not any(map(is_suspect, rows)):
                 self._no_suspect.release()
