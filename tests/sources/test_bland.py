@@ -75,12 +75,18 @@ def test_it_takes_the_human_for_the_customer_of_an_inbound_call_too() -> None:
         ("+14155550132", "outbound", "+14155550132"),
         ("+14155550100", "inbound", "+14155550100"),
         ("+14155550199", None, None),
+        ("32", None, None),
         ("", "outbound", "+14155550132"),
     ],
 )
 def test_it_finds_the_direction_by_the_other_party(other: str, direction: str | None, customer: str | None) -> None:
     ended = parsed("inbound", variables={"phone_number": other})
     assert (ended.direction, ended.customer_number) == (direction, customer)
+
+
+def test_it_names_no_number_where_both_ends_may_be_the_other_party() -> None:
+    ended = parsed("inbound", to="+14155550100", variables={"phone_number": "+14155550100"})
+    assert (ended.direction, ended.customer_number) == (None, None)
 
 
 def test_it_names_no_number_where_the_direction_is_not_to_be_known() -> None:

@@ -111,6 +111,11 @@ def test_it_takes_the_callers_system_variable_where_the_line_leaves_the_number_o
     assert (ended.customer_number, ended.agent_number) == ("+14155550132", "+14155550100")
 
 
+def test_it_does_not_ask_the_system_variable_whom_the_agent_called() -> None:
+    ended = parsed(lambda data: data["metadata"].update(phone_call={"type": "twilio", "direction": "outbound"}))
+    assert (ended.direction, ended.customer_number, ended.agent_number) == ("outbound", None, None)
+
+
 def test_it_takes_no_number_from_a_conversation_in_a_browser() -> None:
     """There the variables are what the page, and so its visitor, gives."""
     ended = parsed(lambda data: data["metadata"].update(phone_call=None))
@@ -161,6 +166,7 @@ def test_it_reads_who_wrote_by_sms_or_whatsapp(
         ("Client disconnected: 1000", "customer_hung_up"),
         ("voicemail_detection tool was called.", "voicemail"),
         ("transfer_to_number tool was called.", "transferred"),
+        ("transfer_to_agent tool was called.", None),
         ("Ending conversation after 40 seconds of silence.", "silence"),
         ("Max inactive time reached", "silence"),
         ("Max duration limit reached", "too_long"),
@@ -298,7 +304,7 @@ def test_it_names_what_redaction_took_out() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda data: data.pop("transcript"),
+        lambda data: [data.pop(name) for name in ("transcript", "user_message_count", "agent_message_count")],
         lambda data: data.update(transcript=[]),
         lambda data: (
             data.update(transcript=[], user_message_count=None, agent_message_count=None),

@@ -141,7 +141,7 @@ def _ended(call_id: str, event: dict[str, Any]) -> EndedCall:
         ended_at=loose.later(started_at, _length_s(event)) or loose.moment(event.get("ended_at")),
         end_reason=_reason(event),
         ending=ending,
-        connected=_connected(event, ending, spoke=spoke),
+        connected=_connected(event, ending),
         transcript=turns,
         variables=_variables(event, variables, given, metadata),
         hints=_hints(event),
@@ -252,6 +252,7 @@ def _reason(event: dict[str, Any]) -> str | None:
 
 
 def _ending(event: dict[str, Any], *, spoke: bool) -> Ending | None:
+    """Where somebody spoke, none of the endings by which nobody is reached."""
     words = [_word(event.get(name)) for name in ("answered_by", "status", "queue_status")]
     found = next((_BY_WORD[word] for word in words if word in _BY_WORD), None)
     if found is not None and (found not in NOT_REACHED or not spoke):
@@ -266,8 +267,8 @@ def _ending(event: dict[str, Any], *, spoke: bool) -> Ending | None:
     return None
 
 
-def _connected(event: dict[str, Any], ending: Ending | None, *, spoke: bool) -> bool | None:
-    if ending in NOT_REACHED and not spoke:
+def _connected(event: dict[str, Any], ending: Ending | None) -> bool | None:
+    if ending in NOT_REACHED:
         return False
     return True if _word(event.get("answered_by")) == "human" else None
 
