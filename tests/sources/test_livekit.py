@@ -144,8 +144,11 @@ def test_it_reads_a_caller_given_as_a_participant() -> None:
 
 
 def test_it_names_a_number_that_the_trunk_hides() -> None:
-    ended = reported(caller={name: value for name, value in CALLER.items() if "hone" not in name})
+    hidden = {name: value for name, value in CALLER.items() if "hone" not in name}
+    ended = reported(caller=hidden)
     assert (ended.customer_number, ended.redacted) == (None, ["customer_number"])
+    ended = reported(caller=hidden, beside={"customer_number": "+14155550132"})
+    assert (ended.customer_number, ended.redacted) == ("+14155550132", [])
 
 
 def test_it_reads_a_talk_in_the_browser_without_numbers() -> None:

@@ -150,13 +150,14 @@ def _reported(report: dict[str, Any], beside: dict[str, Any]) -> EndedCall:
     said = conversation(
         loose.listing(loose.at(report, "chat_history.items")), started or _first(report), spoken=_spoken
     )
+    customer = _customer(phone, beside, given)
     reason = loose.text(report.get("close_reason"), loose.MAX_ID) or _closed(report)
     tags = [tag for tag in map(loose.text, loose.listing(report.get("tags"))) if tag]
     return EndedCall(
         external_id=external_id,
         agent=loose.identifier(beside.get("agent")) or loose.identifier(report.get("agent_name")),
         direction=_direction(phone, given),
-        customer_number=_customer(phone, beside, given),
+        customer_number=customer,
         agent_number=loose.text(phone.get("sip.trunkPhoneNumber") or beside.get("agent_number"), loose.MAX_NUMBER),
         started_at=started or _first(report),
         ended_at=ended,
@@ -168,7 +169,7 @@ def _reported(report: dict[str, Any], beside: dict[str, Any]) -> EndedCall:
             collected=loose.mapping(beside.get("collected")),
             action_results=said.results,
         ),
-        redacted=_hidden(phone),
+        redacted=_hidden(phone, customer),
         hints=loose.kept(tags=tags, errors=_errors(report)),
         also_known_as=_others(external_id, job, loose.identifier(phone.get("sip.callID"))),
     )
@@ -188,18 +189,19 @@ def _job_ended(event: dict[str, Any]) -> EndedCall:
         raise Unreadable("the event names neither room nor job", [("room.sid", "is required, or job.id")])
     state = loose.mapping(job.get("state"))
     phone = loose.mapping(loose.at(job, "participant.attributes"))
+    customer = _customer(phone, {}, {})
     failed = state.get("status") == "JS_FAILED"
     return EndedCall(
         external_id=external_id,
         agent=loose.identifier(job.get("agentName")),
         direction=_direction(phone, {}),
-        customer_number=loose.text(phone.get("sip.phoneNumber"), loose.MAX_NUMBER),
+        customer_number=customer,
         agent_number=loose.text(phone.get("sip.trunkPhoneNumber"), loose.MAX_NUMBER),
         started_at=_nanoseconds(state.get("startedAt")),
         ended_at=_nanoseconds(state.get("endedAt")) or loose.moment(event.get("createdAt")),
         ending="error" if failed else None,
         final=False,
-        redacted=_hidden(phone),
+        redacted=_hidden(phone, customer),
         hints=loose.kept(job_status=loose.text(state.get("status")), job_error=loose.text(state.get("error"))),
         also_known_as=_others(external_id, job_id, loose.identifier(phone.get("sip.callID"))),
     )
@@ -232,9 +234,9 @@ def _dialled(given: dict[str, Any]) -> str | None:
     return loose.text(given.get("phone_number"), loose.MAX_NUMBER)
 
 
-def _hidden(phone: dict[str, Any]) -> list[Removed]:
+def _hidden(phone: dict[str, Any], customer: str | None) -> list[Removed]:
     """A trunk or dispatch rule that hides phone numbers leaves the attribute out."""
-    return ["customer_number"] if phone.get("sip.callID") and not phone.get("sip.phoneNumber") else []
+    return ["customer_number"] if phone.get("sip.callID") and customer is None else []
 
 
 def _closed(report: dict[str, Any]) -> str | None:
