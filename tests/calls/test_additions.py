@@ -325,7 +325,19 @@ def test_it_believes_the_report_before_other_events(source: Source) -> None:
     tell(source, direction="outbound", customer_number=OURS, end_reason="normal_clearing", ending="hung_up")
     call = the_call()
     assert (call.direction, call.customer_number) == ("inbound", ANN)
-    assert (call.end_reason, call.ending) == ("goodbye", "")
+    assert (call.end_reason, call.ending) == ("goodbye", "hung_up")
+    tell(source, end_reason="timeout", ending="no_answer")
+    assert (the_call().end_reason, the_call().ending) == ("goodbye", "hung_up")
+
+
+def test_it_hears_after_all_that_a_machine_took_the_call(source: Source) -> None:
+    deliver(source, ending="hung_up", variables={"extracted": {"day": "Thursday"}})
+    (held,) = take(Call, 1, LEASE)
+    tell(source, ending="voicemail", hints={"answered_by": "machine"})
+    with pytest.raises(LostLease):
+        settle(held, status="done")
+    decide()
+    assert reasons() == ["voicemail"]
 
 
 def test_it_changes_no_number_once_anything_was_decided(source: Source) -> None:
@@ -408,7 +420,12 @@ def test_a_call_and_what_is_told_of_it_at_the_same_instant_find_each_other() -> 
 
         def soon(work: Callable[[], Any], draw: random.Random = draw) -> Callable[[], Any]:
             pause_s = draw.uniform(0, 0.006)
-            return lambda: (time.sleep(pause_s), work())[1]
+
+            def later() -> Any:
+                time.sleep(pause_s)
+                return work()
+
+            return later
 
         def report(seed: int = seed, names: list[str] = names) -> Any:
             return deliver(source, external_id=f"c-{seed}", also_known_as=names).status

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from django.db import transaction
 
-from postcall.calls.later import belong_to, event_of, lock_names, told
+from postcall.calls.later import VOICEMAIL, belong_to, event_of, lock_names, told
 from postcall.calls.models import Call, LaterEvent
 from postcall.calls.receive import take_back
 from postcall.followups.models import FollowUp, Reason
@@ -69,9 +70,16 @@ def _add(call: Call, event: LaterEvent) -> None:
         after |= {name: before[name] for name in _WHO_CALLED}
     for name in _TOLD:
         setattr(call, name, after[name])
-    if any(after[name] != before[name] for name in ("variables", *_WHO_CALLED)):
+    if _is_news(before, after):
         _look_again(call, clock.now())
     call.save(update_fields=[*_TOLD, *_WORK])
+
+
+def _is_news(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether it is anything that a decision about the call goes by."""
+    if after["ending"] == VOICEMAIL != before["ending"]:
+        return True
+    return any(after[name] != before[name] for name in ("variables", *_WHO_CALLED))
 
 
 def _is_undecided(call: Call) -> bool:

@@ -23,6 +23,8 @@ from postcall.sources.models import Source
 from postcall.work import clock
 from postcall.work.rows import insert
 
+# Who took the call matters more than who hung up.
+VOICEMAIL: Final = "voicemail"
 # So long platforms try to deliver, and an event waits for its call.
 KEPT_FOR: Final = timedelta(days=1)
 
@@ -78,13 +80,13 @@ def told_of(call: Call) -> list[LaterEvent]:
 
 def told(fields: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
     """A call's fields (`receive.content_of`) with what an event tells: values and hints in the place of those that
-    have their names, and nothing lost beside; who called whom, and how it ended, where the fields do not say it."""
+    have their names, and nothing lost beside; the rest where the fields leave it open (`Addition`)."""
     found = dict(fields)
     extracted = {**fields["variables"].get("extracted", {}), **content.get("extracted", {})}
     found["variables"] = {**fields["variables"], "extracted": extracted}
     found["hints"] = {**fields["hints"], **content.get("hints", {})}
-    if not fields["end_reason"] and not fields["ending"]:
-        found["end_reason"] = content.get("end_reason", "")[:255]
+    found["end_reason"] = fields["end_reason"] or content.get("end_reason", "")[:255]
+    if not fields["ending"] or content.get("ending") == VOICEMAIL:
         found["ending"] = content.get("ending", "")
     if not fields["direction"] and "direction" in content:
         numbers = number_columns(content.get("customer_number"), content.get("agent_number"), fields["agent"])

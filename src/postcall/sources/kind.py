@@ -36,7 +36,7 @@ class Addition:
 
     `keys` are the ids by which it names the call, the surest first: one is the call's `external_id` or stands in
     its `also_known_as`. `direction` and the two numbers count where the report leaves open who called whom,
-    `end_reason` and `ending` where it says neither.
+    `end_reason` and `ending` where it says none; that a machine took the call (`voicemail`) counts in any case.
     """
 
     keys: tuple[str, ...]
