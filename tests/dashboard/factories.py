@@ -28,6 +28,7 @@ from postcall.messages.models import (
     RefusedSender,
     SendingAccount,
 )
+from postcall.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from postcall.workspaces.models import Invitation, Membership, User, Workspace
 
 PASSWORD = "a long password of the tests"
@@ -303,6 +304,43 @@ def an_alert_channel(workspace: Workspace, address: str = "desk@northgate.exampl
     return AlertChannel.objects.create(
         workspace=workspace, kind=kind, address=address, shown=address, secret=secret, created_at=timezone.now()
     )
+
+
+def a_webhook(workspace: Workspace) -> WebhookEndpoint:
+    """One that was told something, at an address that is not asked."""
+    now = timezone.now()
+    endpoint = WebhookEndpoint.objects.create(
+        workspace=workspace,
+        url="https://127.0.0.1/in",
+        shown="127.0.0.1",
+        events=["message.sent", "message.failed"],
+        secret="whsec_" + "QUJD" * 8,
+        failures=2,
+        failing_since=now - timedelta(hours=1),
+        created_at=now,
+    )
+    event = WebhookEvent.objects.create(workspace=workspace, at=now, type="message.sent", data={})
+    delivery = WebhookDelivery.objects.create(
+        workspace=workspace,
+        endpoint=endpoint,
+        event=event,
+        round_at=now,
+        tries=1,
+        tried=1,
+        due_at=now + timedelta(hours=1),
+    )
+    WebhookAttempt.objects.create(
+        workspace=workspace,
+        delivery=delivery,
+        number=1,
+        at=now,
+        well=False,
+        said="Answered with HTTP status 500.",
+        status=500,
+        took_ms=12,
+        answer="nope",
+    )
+    return endpoint
 
 
 def a_busy_workspace() -> Workspace:

@@ -88,6 +88,8 @@ FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
     "alerts-save": lambda _: {"told": "held", "held_over": "3"},
     "alert-email": lambda _: {"email": "night@northgate.example"},
     "alert-webhook": lambda _: {"webhook": "https://93.184.216.34/in"},  # by its number: nothing is looked up
+    "webhook-add": lambda _: {"url": "https://93.184.216.34/in", "events": "message.sent"},
+    "webhook-save": lambda _: {"url": "https://93.184.216.34/in", "events": "message.failed"},
     "retention-save": lambda _: {"keep": "days", "days": "30", "sure": "1"},
     "workspace-rename": lambda _: {"workspace_name": "Northgate Clinic West"},
     "settings-rules-save": lambda ours: {"countries": "US", "valid_for_minutes": "60", "unconfirmed": "hold"},

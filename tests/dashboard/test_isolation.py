@@ -15,6 +15,7 @@ from postcall.dashboard.urls import _workspace
 from postcall.followups.models import FollowUp
 from postcall.messages.models import Message, OwnText
 from postcall.sources.models import Source
+from postcall.webhooks.models import WebhookDelivery, WebhookEndpoint
 from postcall.workspaces.models import ApiKey, AuditEntry, Invitation, Membership, Workspace
 
 from .factories import (
@@ -23,6 +24,7 @@ from .factories import (
     a_held_follow_up,
     a_member,
     a_message,
+    a_webhook,
     a_workspace,
     an_action,
     an_agent,
@@ -68,6 +70,8 @@ class Everything:
             "text_id": self.text.pk,
             "source_id": Source.objects.get(workspace=self.workspace).pk,
             "channel_id": AlertChannel.objects.get(workspace=self.workspace).pk,
+            "webhook_id": WebhookEndpoint.objects.get(workspace=self.workspace).pk,
+            "delivery_id": WebhookDelivery.objects.get(workspace=self.workspace).pk,
             "key_id": ApiKey.objects.get(workspace=self.workspace).pk,
             "attachment_id": self.held.attachment_id,
             "number": 1,
@@ -100,6 +104,7 @@ def everything(name: str) -> Everything:
     Source.objects.create(workspace=workspace, kind="generic", name="Front desk", auth=json.dumps(AUTH))
     ApiKey.issue(workspace, "Booking system", ApiKey.Scope.INGEST)
     an_alert_channel(workspace)
+    a_webhook(workspace)
     return Everything(workspace, call, held, message, an_own_text(workspace))
 
 

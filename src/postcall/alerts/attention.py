@@ -27,6 +27,7 @@ from postcall.messages.errors import explain
 from postcall.messages.models import Message, RefusedSender, SendingAccount
 from postcall.messages.pausing import Pause, pauses
 from postcall.sources.models import RefusedDelivery, Source
+from postcall.webhooks.models import WebhookEndpoint
 from postcall.work.leases import seconds_overdue
 from postcall.work.seen import seen_lately
 from postcall.workspaces.models import Workspace
@@ -42,6 +43,8 @@ SAME_ERROR: Final = 3
 MOST: Final = 100
 MOST_ERRORS: Final = 5
 LATE_S: Final = 300.0
+# A receiver that is being restarted is back by then.
+FAILING_FOR: Final = timedelta(minutes=10)
 # Twilio takes some minutes to be asked about what it did not answer; longer is worth a look.
 UNCONFIRMED_FOR: Final = timedelta(minutes=20)
 
@@ -58,6 +61,7 @@ def matters(workspace: Workspace, now: datetime, *, held_over: int = 0) -> list[
         *_work(),
         *_sources(workspace, now),
         *_judge(workspace, now),
+        *_webhooks(workspace, now),
         *_failures(workspace, now, {pause.sender for pause in paused}),
         *_held(workspace, now, held_over),
         *_unconfirmed(workspace, now),
@@ -257,6 +261,28 @@ def _held(workspace: Workspace, now: datetime, held_over: int) -> Iterator[Matte
         Target("review"),
         weighty=found["count"] > held_over,
     )
+
+
+# Who is told.
+
+
+def _webhooks(workspace: Workspace, now: datetime) -> Iterator[Matter]:
+    by_itself = Q(disabled_at__isnull=False) & ~Q(disabled_reason=WebhookEndpoint.Disabled.OWNER)
+    failing = Q(disabled_at=None, failing_since__lt=now - FAILING_FOR, failures__gt=1)
+    for endpoint in within(workspace, WebhookEndpoint).filter(by_itself | failing).order_by("pk"):
+        since = endpoint.failing_since or endpoint.disabled_at or now
+        off = endpoint.disabled_at is not None
+        how = "is switched off" if off else f"has failed for {lasting(now - since)}"
+        yield Matter(
+            Kind.WEBHOOK,
+            f"webhook:{endpoint.pk}",
+            "bad",
+            f"The webhook to {endpoint.shown} {how}",
+            f"{endpoint.get_disabled_reason_display()} Enable it again, or delete it."
+            if off
+            else "Events wait and are tried again for a day. Its log says what was answered.",
+            Target("webhooks", id=endpoint.pk),
+        )
 
 
 # What went out.

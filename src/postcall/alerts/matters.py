@@ -22,6 +22,7 @@ Place = Literal[
     "unknown_agents",
     "platforms",
     "judge",
+    "webhooks",
     "action",
     "agent",
     "",
@@ -38,6 +39,7 @@ class Kind(TextChoices):
     REFUSED = "refused", "A voice platform’s deliveries are refused"
     SILENT = "silent", "A voice platform falls silent"
     JUDGE = "judge", "The judge fails"
+    WEBHOOK = "webhook", "A webhook’s deliveries fail"
     UNREGISTERED = "unregistered", "A sender is not registered"
     FAILED = "failed", "Texts fail with the same error"
     HELD = "held", "Follow-ups wait for a person"

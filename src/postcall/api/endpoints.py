@@ -98,7 +98,7 @@ def list_webhooks(request: ApiRequest, paging: Query[Paging]) -> HttpResponse:
 )
 @once
 def create(request: ApiRequest, content: EndpointContent) -> HttpResponse:
-    """Events are sent by the Standard Webhooks convention, signed with the secret that the answer shows this once."""
+    """Events are Standard Webhooks, signed with the secret that the answer shows this once."""
     editing.check_address(content.url)
     endpoint = editing.create_endpoint(request.auth.workspace, content)
     shown = webhook_out(endpoint)

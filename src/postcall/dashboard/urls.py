@@ -30,7 +30,17 @@ from postcall.dashboard.views.agents import pages as agents
 from postcall.dashboard.views.agents import setup as agent_setup
 from postcall.dashboard.views.agents import unknown as unknown_agents
 from postcall.dashboard.views.people import invitation, me, members, password, set_up
-from postcall.dashboard.views.settings import audit, general, judge, keys, platforms, retention, rules, twilio
+from postcall.dashboard.views.settings import (
+    audit,
+    general,
+    judge,
+    keys,
+    platforms,
+    retention,
+    rules,
+    twilio,
+    webhooks,
+)
 
 _workspace: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
@@ -127,6 +137,15 @@ _workspace: list[URLPattern | URLResolver] = [
     path("settings/alerts/webhook", alerts.add_webhook, name="alert-webhook"),
     path("settings/alerts/<uuid:channel_id>/test", alerts.test, name="alert-test"),
     path("settings/alerts/<uuid:channel_id>/remove", alerts.remove, name="alert-remove"),
+    path("settings/webhooks", webhooks.webhooks, name="settings-webhooks"),
+    path("settings/webhooks/add", webhooks.add, name="webhook-add"),
+    path("settings/webhooks/<uuid:webhook_id>", webhooks.webhook, name="webhook"),
+    path("settings/webhooks/<uuid:webhook_id>/save", webhooks.save, name="webhook-save"),
+    path("settings/webhooks/<uuid:webhook_id>/switch", webhooks.switch, name="webhook-switch"),
+    path("settings/webhooks/<uuid:webhook_id>/secret", webhooks.secret, name="webhook-secret"),
+    path("settings/webhooks/<uuid:webhook_id>/test", webhooks.test, name="webhook-test"),
+    path("settings/webhooks/<uuid:webhook_id>/remove", webhooks.remove, name="webhook-remove"),
+    path("settings/webhooks/deliveries/<uuid:delivery_id>/replay", webhooks.replay, name="webhook-replay"),
     path("settings/judge", judge.judge, name="settings-judge"),
     path("settings/judge/ask", judge.ask, name="judge-ask"),
     path("settings/retention", retention.retention, name="settings-retention"),

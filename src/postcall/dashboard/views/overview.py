@@ -37,6 +37,7 @@ _ICONS_OF_KINDS: Final[dict[Kind, str]] = {
     Kind.WORK: "warn",
     Kind.REFUSED: "block",
     Kind.SILENT: "wait",
+    Kind.WEBHOOK: "link",
     Kind.UNREGISTERED: "warn",
     Kind.FAILED: "bad",
     Kind.HELD: "held",
@@ -52,6 +53,7 @@ _PAGES: Final[dict[Place, tuple[str, str]]] = {
     "unknown_agents": ("unknown-agents", "Assign"),
     "platforms": ("settings-platforms", "Open"),
     "judge": ("calls", "Show"),
+    "webhooks": ("webhook", "Open"),
     "action": ("action", "Open"),
     "agent": ("agent", "Open"),
 }
