@@ -42,7 +42,7 @@ def test_it_asks_for_yes_where_nobody_can_be_asked(on_database: Run, there: Stan
 def test_it_imports_into_shadow_and_tells_of_it(on_database: Run, there: StandIn) -> None:
     ended = on_database("import", "synthflow", "--base-url", there.url, "--yes")
     assert ended.code == 0, ended.err
-    assert "Made 1 agents, 1 actions and 1 attachments (shadow)" in ended.out
+    assert "Made 1 agent, 1 action, 1 attachment." in ended.out
     assert "detach the action at Synthflow" in ended.err
     assert Attachment.objects.get().mode == "shadow"
     entries = AuditEntry.objects.filter(actor_kind="cli").order_by("pk").values_list("object_kind", flat=True)

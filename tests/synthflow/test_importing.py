@@ -99,8 +99,8 @@ def test_it_doubles_nothing(workspace: Workspace, there: StandIn) -> None:
 
 def test_it_doubles_nothing_when_two_import_at_once(workspace: Workspace, there: StandIn) -> None:
     first, second = planned(workspace, there), planned(workspace, there)
-    list(carry_out(first, ACTOR))
-    list(carry_out(second, ACTOR))
+    assert told(list(carry_out(first, ACTOR))) == NEW
+    assert told(list(carry_out(second, ACTOR))) == NEW  # each as if it had been first
     assert Attachment.objects.count() == Action.objects.count() == Agent.objects.count() == 1
 
 

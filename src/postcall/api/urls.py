@@ -12,6 +12,7 @@ from postcall.api.webhooks import source_webhook, twilio_inbound, twilio_status
 urlpatterns = [
     path("api/v1/", api.urls),
     re_path(r"^v2/(?P<rest>.+)/$", v2.without_slash),
+    path("v2/", v2.not_here),
     path("v2/", v2.api.urls),
     re_path(r"^v2/", v2.not_here),
     path("in/<str:kind>/<str:token>", source_webhook),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 imports = typer.Typer(help="Take over what was set up elsewhere.", no_args_is_help=True)
 
 KEY_VARIABLE: Final = "SYNTHFLOW_API_KEY"
+LONG_WAIT_S: Final = 5.0
 _READING: Final = {"agents": "Reading agents", "actions": "Reading actions", "details": "Reading each text"}
 _DOES: Final[dict[str, tuple[str, str]]] = {
     "make": ("make", "green"),
@@ -71,8 +73,10 @@ def import_synthflow(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy agents and post-call SMS actions, with what they are attached to, out of Synthflow. Nothing is changed
-    there, and nothing here that is here already: run it as often as you like."""
+    """Copy agents and their post-call SMS actions out of Synthflow.
+
+    Nothing is changed there, and nothing here that is here already: run it as often as you like. docs/synthflow.md
+    says what becomes of what."""
     if dry_run and yes:
         raise typer.BadParameter("it changes nothing, so there is nothing to confirm", param_hint="--dry-run")
     secret = _key(key)
@@ -89,7 +93,7 @@ def import_synthflow(
         if as_json:
             print_json(_as_json(steps, account, workspace.name, mode, done if goes_on else None))
         elif goes_on:
-            _show_done(done, mode, WHAT_TO_DO[mode.value])
+            _show_done(done, WHAT_TO_DO[mode.value])
         failed = [each for each in done if each.does == "skip"]
         if failed:
             raise fail(
@@ -116,7 +120,7 @@ def _read(base_url: str, secret: str) -> Account:
     from postcall.synthflow.client import CannotRead, Synthflow
 
     try:
-        with Synthflow(base_url, secret) as synthflow, bar() as progress:
+        with Synthflow(base_url, secret, sleep=_wait) as synthflow, bar() as progress:
             tasks: dict[str, TaskID] = {}
 
             def told(what: str, done: int, of: int) -> None:
@@ -127,6 +131,12 @@ def _read(base_url: str, secret: str) -> Account:
             return read_account(synthflow, told)
     except CannotRead as error:
         raise fail(str(error)) from None
+
+
+def _wait(seconds: float) -> None:
+    if seconds >= LONG_WAIT_S:
+        note(f"Synthflow asks for patience: going on in {seconds:.0f} s.")
+    time.sleep(seconds)
 
 
 def _wanted(steps: Sequence[Step], *, yes: bool, as_json: bool) -> bool:
@@ -141,7 +151,10 @@ def _wanted(steps: Sequence[Step], *, yes: bool, as_json: bool) -> bool:
         if not as_json:
             note("Nothing was changed: say --yes to do it.")
         return False
-    return typer.confirm(f"Make these {to_make}?", err=True)
+    if typer.confirm(f"Make these {to_make}?", err=True):
+        return True
+    note("Nothing was changed.")
+    return False
 
 
 def _carry_out(steps: list[Step]) -> list[Step]:
@@ -167,19 +180,20 @@ def _show(steps: Sequence[Step], account: Account, workspace: str) -> None:
     if steps:
         out.print(table)
     counts: Counter[str] = Counter(step.does for step in steps)
-    out.print(Text(", ".join(f"{counts[does]} {said}" for does, (said, _) in _DOES.items())))
+    told = [f"{counts[does]} {said}" for does, (said, _) in _DOES.items() if counts[does]]
+    out.print(Text("; ".join(told) or "There are no agents, and no SEND_SMS actions."))
     if account.others:
         others = ", ".join(f"{count} {kind}" for kind, count in sorted(account.others.items()))
         note(f"Left at Synthflow, where they belong: {others}.")
 
 
-def _show_done(done: Sequence[Step], mode: Mode, what_to_do: str) -> None:
+def _show_done(done: Sequence[Step], what_to_do: str) -> None:
     for step in done:
         if step.does == "skip":
             note(f"{step.what} {step.name}: {step.notes[-1]}")
     made = Counter(step.what for step in done if step.does == "make")
-    said = f"Made {made['agent']} agents, {made['action']} actions and {made['attachment']} attachments ({mode})."
-    out.print(Text(said))
+    counted = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in made.items())
+    out.print(Text(f"Made {counted or 'nothing'}."))
     if made["attachment"]:
         note(what_to_do)
     _warn_of_asks(sum(step.asks for step in done))
