@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -531,7 +532,13 @@ def test_it_tells_what_was_taken_out_and_what_follows(browser_client: Client, wo
 
 def test_it_tells_that_more_is_to_come(browser_client: Client, workspace: Workspace) -> None:
     later = timezone.now() + timedelta(minutes=2)
-    waiting = {"status": "received", "final": False, "judge_after": later, "due_at": later, "processed_at": None}
+    waiting: dict[str, Any] = {
+        "status": "received",
+        "final": False,
+        "judge_after": later,
+        "due_at": later,
+        "processed_at": None,
+    }
     call = a_call(an_agent(workspace), **waiting)
     assert "Waits for more from Vapi" in browser_client.get(f"/w/{workspace.pk}/calls/{call.pk}").content.decode()
     assert "waits for more from Vapi" in browser_client.get(f"/w/{workspace.pk}/calls").content.decode()
