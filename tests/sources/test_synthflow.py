@@ -402,3 +402,18 @@ def test_the_first_body_of_a_call_counts_since_the_signature_covers_none(db: Non
     )
     assert deliver(source, forged).json() == {"status": "duplicate"}
     assert Call.objects.values().get() == stored
+
+
+def test_a_delivery_without_its_type_is_answered_in_json_too(db: None) -> None:
+    workspace = Workspace.objects.create(name="Harbor Dental")
+    source = Source.objects.create(
+        workspace=workspace, kind="synthflow", name="Desk", auth=json.dumps(dict(PLATFORM.auth))
+    )
+    signed = sign(PLATFORM.body, time.time(), PLATFORM.auth)["http-synthflow-signature"]
+    answer = Client().post(
+        f"/in/synthflow/{source.token}",
+        PLATFORM.body,
+        content_type="application/x-www-form-urlencoded",
+        headers={"Synthflow-Signature": signed},
+    )
+    assert answer.json() == {"status": "accepted"}

@@ -21,7 +21,7 @@ from postcall.messages import callbacks, inbound
 from postcall.messages.signatures import BadSignature, UnknownAddress
 from postcall.shapes import storable
 from postcall.sources.editing import auth_of
-from postcall.sources.kind import Addition, Delivery, Ignored, NotVerified, Unreadable
+from postcall.sources.kind import Addition, Delivery, Ignored, NotVerified, SourceKind, Unreadable
 from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source
 from postcall.sources.refused import refuse
@@ -43,7 +43,7 @@ def source_webhook(request: HttpRequest, kind: str, token: str) -> HttpResponse:
         if parts := oversized(request):
             skim(source.kind, _headers(request), auth_of(source), parts)
             _note_receipt(source)
-            return _answer(request, "ignored")
+            return _answer(platform, request, "ignored")
         delivery = Delivery(_headers(request), request.body, config().base_url + raw_path(request))
         platform.verify(delivery, auth_of(source))
         report = platform.parse(delivery.body)
@@ -65,7 +65,7 @@ def source_webhook(request: HttpRequest, kind: str, token: str) -> HttpResponse:
         receipt = receive(source.workspace, source, source.kind, report, delivery.body)
         status = "duplicate" if receipt.status == "duplicate" else "accepted"
     _note_receipt(source)
-    return _answer(request, status)
+    return _answer(platform, request, status)
 
 
 @csrf_exempt
@@ -100,9 +100,9 @@ def _source(kind: str, token: str) -> Source:
     return source
 
 
-def _answer(request: HttpRequest, status: str) -> HttpResponse:
-    """Only Twilio sends forms, and takes what it is answered for what the call does next: nothing more."""
-    if request.content_type == "application/x-www-form-urlencoded":
+def _answer(platform: SourceKind, request: HttpRequest, status: str) -> HttpResponse:
+    """Twilio takes what its forms are answered for what the call does next: nothing more."""
+    if platform.name == "twilio" and request.content_type == "application/x-www-form-urlencoded":
         return HttpResponse(f"<Response><!-- {status} --></Response>", content_type="text/xml")
     return JsonResponse({"status": status})
 
