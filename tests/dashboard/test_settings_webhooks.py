@@ -109,7 +109,7 @@ def test_others_than_owners_see_no_address_and_change_nothing(client: Client, wo
     client.force_login(a_member(workspace, Membership.Role.EDITOR, "kim@northgate.example"))
     page = client.get(path(workspace, f"/{endpoint.pk}")).content.decode()
     assert "a-secret-path" not in page
-    assert "<form" not in page.partition("<main")[2]
+    assert f'action="{path(workspace)}' not in page
     assert client.post(path(workspace, f"/{endpoint.pk}/remove")).status_code == 403
     assert WebhookEndpoint.objects.exists()
 

@@ -227,7 +227,8 @@ def test_an_endpoint_that_fails_rests_and_recovers(workspace: Workspace) -> None
         due(endpoint)
         work()
     endpoint.refresh_from_db()
-    assert (endpoint.failures, endpoint.failing_since, endpoint.resting_until) == (0, None, None)
+    assert endpoint.failures == 0
+    assert not (endpoint.failing_since or endpoint.resting_until)
 
 
 def test_who_fails_for_days_is_switched_off(workspace: Workspace) -> None:
