@@ -10,6 +10,7 @@ from postcall.agents.models import Agent
 from postcall.calls.models import Call
 from postcall.calls.receive import receive
 from postcall.followups.optouts import hashed
+from postcall.keeping import export
 from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source
 from postcall.work import clock
@@ -219,3 +220,15 @@ def test_it_adds_what_later_events_tell_to_calls_of_a_source(ingest: Run, later_
 def test_it_ignores_later_events_where_there_is_no_source_to_keep_them(ingest: Run) -> None:
     told = json.loads(ingest(json.dumps(insights("c-1")), "--source", "telnyx", "--json").out)
     assert told["received"] == {"ignored": 1}
+
+
+def test_it_puts_in_what_an_export_holds_of_the_platform(ingest: Run) -> None:
+    gone = Workspace.objects.create(name="Northgate Clinic")
+    for kind, body in (("generic", event()), ("retell", json.dumps(RICH))):
+        receive(gone, None, kind, KINDS[kind].parse(body.encode()), body.encode())  # type: ignore[arg-type]  # it is one
+    lines = "".join(export.lines(gone))
+    told = json.loads(ingest(lines, "--source", "retell", "--json", file="export.jsonl").out)
+    assert told["received"] == {"of another platform": 1, "accepted": 1}
+    ours = Call.objects.get(workspace__name="Default")
+    assert (ours.source_kind, ours.external_id) == ("retell", "call-1")
+    assert "duplicate" in ingest(lines, "--source", "retell", file="export.jsonl").out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import time
@@ -42,7 +43,7 @@ def bar() -> Progress:
 
 def ingest(
     files: Annotated[
-        list[Path], typer.Argument(metavar="CALL.json…", help="Files, JSONL files, or folders of them.")
+        list[Path], typer.Argument(metavar="CALL.json…", help="Files, JSONL files, exports, or folders of them.")
     ],
     source: Annotated[
         str,
@@ -76,7 +77,10 @@ def ingest(
         ids: dict[UUID, None] = {}
         problems: list[str] = []
         with bar() as progress:
-            for where, raw in progress.track(found, description="Receiving"):
+            for where, raw, of_kind in progress.track(found, description="Receiving"):
+                if of_kind not in (None, origin.kind):
+                    counts["of another platform"] += 1
+                    continue
                 try:
                     done = put_in(origin, read_payload(origin.kind, raw), raw, given)
                 except Unreadable as error:
@@ -126,18 +130,43 @@ def _agent(tenant: Workspace, agent: str) -> Agent:
     return named
 
 
-def _payloads(files: list[Path]) -> Iterator[tuple[str, bytes]]:
+def _payloads(files: list[Path]) -> Iterator[tuple[str, bytes, str | None]]:
+    """Every payload with where it stands, and the platform that it came from where that is known (an export)."""
     for path in files:
         if path.is_dir():
             yield from _payloads(sorted([*path.glob("*.json"), *path.glob("*.jsonl")]))
             continue
         content = path.read_bytes()
         if path.suffix == ".jsonl":
-            for number, line in enumerate(content.splitlines(), 1):
-                if line.strip():
-                    yield f"{path} line {number}", line
+            lines = [(f"{path} line {number}", line) for number, line in enumerate(content.splitlines(), 1)]
+            full = [(where, line) for where, line in lines if line.strip()]
+            yield from _exported(full) if _is_export(full) else ((*each, None) for each in full)
         else:
-            yield str(path), content
+            yield str(path), content, None
+
+
+def _is_export(lines: list[tuple[str, bytes]]) -> bool:
+    """Whether these are what `postcall export` wrote: a workspace, not its calls alone."""
+    try:
+        first = json.loads(lines[0][1]) if lines else None
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and first.get("kind") == "export"
+
+
+def _exported(lines: list[tuple[str, bytes]]) -> Iterator[tuple[str, bytes, str | None]]:
+    """What the platforms sent, of all that an export holds; a call stands before its payloads."""
+    platforms: dict[str, str] = {}
+    for where, line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise fail(f"{where}: this is no line of an export: was the file cut short?") from None
+        if row["kind"] == "call":
+            platforms[row["id"]] = row["source_kind"]
+        elif row["kind"] == "raw_payload":
+            body = row["body"].encode() if "body" in row else base64.b64decode(row["body_base64"])
+            yield where, body, platforms.get(row["call_id"])
 
 
 def _outcomes(ids: list[UUID], wait: bool) -> dict[str, int]:
