@@ -290,6 +290,11 @@ def test_it_keeps_the_reason_as_it_was_given() -> None:
     assert ending(**own)[2] == "custom_end_call: Customer is abusive"
 
 
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "then", 1e300, {}])
+def test_it_reads_a_call_whose_start_is_no_time(start: Any) -> None:
+    assert parse(report(call__start_time=start)).started_at is None
+
+
 # Whose numbers
 
 

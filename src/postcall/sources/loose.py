@@ -104,11 +104,12 @@ def moment(value: Any) -> datetime | None:
 def _written(value: str) -> datetime | None:
     try:
         found = parse_datetime(value)
+        if found is None:
+            return None
+        # In UTC, since at either end of the calendar a time may be one that has none there, and cannot be stored.
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
-    if found is None:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def later(start: datetime | None, by_seconds: Any) -> datetime | None:
