@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 from django.utils import timezone
@@ -11,9 +12,12 @@ from postcall.dashboard import words
 from postcall.dashboard.cards import filled, origin_of
 from postcall.dashboard.middleware import zone_named
 from postcall.dashboard.templatetags.postcall import ago, phone, price, relative, spell_seconds
+from postcall.dashboard.words import ENDINGS, REMOVED, ending, platform, told_hints
 from postcall.followups.models import Reason
 from postcall.ids import first_id, new_id
 from postcall.messages.models import Attempt, Message
+from postcall.sources.ended_call import Ending, Removed
+from postcall.sources.kinds import KINDS
 
 NOW = datetime(2026, 11, 23, 14, 41, tzinfo=UTC)
 
@@ -151,3 +155,28 @@ def test_it_expects_no_news_for_ever(status: str, minutes: int, settled: bool) -
 def test_it_asks_seldom_while_a_text_waits_for_a_later_hour(minutes: int, seconds: int) -> None:
     message = Message(status=Message.Status.SCHEDULED, due_at=timezone.now() + timedelta(minutes=minutes))
     assert words.asks_every_s(message) == seconds
+
+
+def test_it_writes_out_what_a_platform_makes_of_a_call() -> None:
+    hints = {"call_successful": True, "summary": "Booked.", "nothing": None, "score": 4, "steps": [{"a": 1}]}
+    assert told_hints(hints | {"evaluation": {"was_polite": "success", "was_short": False}}) == [
+        ("Call successful", "yes"),
+        ("Summary", "Booked."),
+        ("Score", "4"),
+        ("Steps", '[{"a": 1}]'),
+        ("Evaluation", "Was polite: success; Was short: no"),
+    ]
+
+
+def test_it_says_how_a_call_ended_in_our_words_or_else_in_the_platforms() -> None:
+    assert ending(Call(ending="agent_hung_up", end_reason="assistant-ended-call")) == "the agent hung up"
+    assert ending(Call(end_reason="odd-new_reason")) == "odd new reason"
+    assert set(get_args(Ending)) == set(ENDINGS)
+    assert set(get_args(Removed)) == set(REMOVED)
+
+
+def test_it_knows_every_platform_by_its_title() -> None:
+    assert {platform(kind) for kind in KINDS} == {kind.title for kind in KINDS.values()} - {
+        KINDS["generic"].title
+    } | {"a webhook"}
+    assert platform("telegraph") == "telegraph"

@@ -280,7 +280,9 @@ def _in_words(name: str) -> str:
 def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    if isinstance(value, dict) and not any(isinstance(each, dict | list) for each in value.values()):
+        return "; ".join(f"{_in_words(name)}: {_as_text(each)}" for name, each in value.items())
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def ending(call: Call) -> str:
