@@ -228,7 +228,8 @@ def test_an_endpoint_that_fails_rests_and_recovers(workspace: Workspace) -> None
         work()
     endpoint.refresh_from_db()
     assert endpoint.failures == 0
-    assert not (endpoint.failing_since or endpoint.resting_until)
+    assert not (endpoint.failing_since)
+    assert not (endpoint.resting_until)
 
 
 def test_who_fails_for_days_is_switched_off(workspace: Workspace) -> None:
