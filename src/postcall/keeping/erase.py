@@ -300,9 +300,7 @@ def _erase_in(person: _Person, erasure: Erasure, counts: Counter[str]) -> list[s
     _stop_following(attempts.filter(message__in=over), person.number, now)
     counts["messages"] += _empty_messages(over, person.number, now)
     DeliveryEvent.objects.filter(message_id__in=messages).update(detail="")
-    _tell_nobody("on")
     counts["follow_ups"] += _empty_follow_ups(follow_ups, waiting, person.number, now)
-    _tell_nobody("")
     counts["webhook_events"] += forget_person(person.home, person.number, follow_ups)
     counts["calls"] += _empty_calls(calls, waiting, person, now)
     _empty_overrides(person, now)
@@ -313,12 +311,6 @@ def _erase_in(person: _Person, erasure: Erasure, counts: Counter[str]) -> list[s
     emptied, undecided = forget_own_texts(own, person.number, erasure, now)
     counts["own_texts"] += emptied
     return [*(f"message {pk}" for pk in sorted(waiting)), *(f"own_text {pk}" for pk in undecided)]
-
-
-def _tell_nobody(switch: str) -> None:
-    """Until it is switched off again, no webhook tells what becomes of a follow-up (`webhooks/migrations`)."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('postcall.erasing', %s, true)", [switch])
 
 
 @transaction.atomic

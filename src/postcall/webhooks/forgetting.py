@@ -33,6 +33,7 @@ def _forget(which: Q) -> int:
 
 
 def forget_person(workspace_id: UUID, number: str, follow_ups: list[UUID]) -> int:
-    """Forgets what was told, or was still to be told, of somebody who asked to be forgotten."""
+    """Forgets what was told, or was still to be told, of somebody who asked to be forgotten. Called in the same
+    transaction after their follow-ups are emptied: that is nobody's business either."""
     theirs = Q(follow_up_id__in=follow_ups) | Q(data__to=number) | Q(data__from=number)
     return WebhookEvent.objects.filter(theirs, workspace_id=workspace_id).delete()[0]

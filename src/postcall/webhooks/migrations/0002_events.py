@@ -54,9 +54,7 @@ END $$;
 _FOLLOW_UP = """
 CREATE FUNCTION postcall_follow_up_told() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    -- What is emptied because somebody asked to be forgotten is nobody's business.
-    IF current_setting('postcall.erasing', true) = 'on'
-       OR NOT postcall_is_told(NEW.workspace_id, 'follow_up.decided') THEN
+    IF NOT postcall_is_told(NEW.workspace_id, 'follow_up.decided') THEN
         RETURN NULL;
     END IF;
     PERFORM postcall_tell(NEW.workspace_id, 'follow_up.decided', jsonb_build_object(
