@@ -8,6 +8,8 @@ from django.test import Client
 
 from postcall.database import room
 
+from .conftest import Api, a_webhook
+
 PROBLEM = "application/problem+json"
 
 
@@ -50,3 +52,8 @@ def test_it_reports_that_the_embedded_databases_disk_is_full(
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["checks"]["disk"].startswith("full")
+
+
+def test_it_counts_what_webhooks_were_told(api: Api, client: Client) -> None:
+    a_webhook(api)
+    assert b'postcall_webhook_deliveries{status="arrived"} 1.0' in client.get("/metrics").content

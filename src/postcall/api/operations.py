@@ -68,6 +68,14 @@ def metrics(_request: HttpRequest) -> HttpResponse:
         "status",
         "SELECT status, count(*) FROM message GROUP BY 1",
     )
+    _counts(
+        registry,
+        "postcall_webhook_deliveries",
+        "Events to webhooks of the last 30 days at most, by status.",
+        "status",
+        "SELECT CASE WHEN arrived_at IS NOT NULL THEN 'arrived' WHEN due_at IS NOT NULL THEN 'pending' "
+        "ELSE 'given_up' END, count(*) FROM webhook_delivery GROUP BY 1",
+    )
     Gauge("postcall_worker_seen", "1 when a worker was seen lately.", registry=registry).set(seen_lately())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
