@@ -20,16 +20,19 @@ def id_of(at: datetime) -> UUID:
 
 def calls_at(times: list[datetime], source: Source) -> None:
     Call.objects.bulk_create(
-        Call(
-            id=id_of(at),
-            workspace_id=source.workspace_id,
-            source=source,
-            source_kind=source.kind,
-            external_id=str(new_id()),
-            transcript=TURNS,
-            received_at=at,
-        )
-        for at in times
+        [
+            Call(
+                id=id_of(at),
+                workspace_id=source.workspace_id,
+                source=source,
+                source_kind=source.kind,
+                external_id=str(new_id()),
+                transcript=TURNS,
+                received_at=at,
+            )
+            for at in times
+        ],
+        batch_size=1_000,
     )
     Source.objects.filter(pk=source.pk).update(last_received_at=max(times))
     source.refresh_from_db()
