@@ -148,13 +148,29 @@ def test_it_finds_calls_by_their_other_names_through_the_index() -> None:
     assert "call_also_known_as" in named.explain()
 
 
-def test_it_tells_no_call_of_another_source(source: Source) -> None:
-    other = Source.objects.create(workspace=source.workspace, kind="telnyx", name="Others")
+def test_it_adds_to_a_call_that_came_through_another_source_of_the_platform(source: Source) -> None:
+    other = Source.objects.create(workspace=source.workspace, kind="telnyx", name="The whole account")
     deliver(source)
-    assert tell(other, hints={"summary": "Somebody else's"}) == "accepted"
+    assert tell(other, hints={"summary": "Booked."}) == "accepted"
+    assert tell(other, "leg-2", hints={"summary": "Before its call."}) == "accepted"
+    deliver(source, external_id="c-2", also_known_as=["leg-2"])
+    told = Call.objects.order_by("pk").values_list("hints__summary", flat=True)
+    assert list(told) == ["Booked.", "Before its call."]
+
+
+def test_it_tells_no_call_of_another_platform_or_workspace(source: Source) -> None:
+    deliver(source)
+    elsewhere = Workspace.objects.create(name="Southgate Clinic")
+    for workspace, kind in ((source.workspace, "bland"), (elsewhere, "telnyx")):
+        other = Source.objects.create(workspace=workspace, kind=kind, name="Others")
+        assert tell(other, "c-1", hints={"summary": "Somebody else's"}) == "accepted"
     assert the_call().hints == {}
-    deliver(other)
-    assert Call.objects.get(source=other).hints == {"summary": "Somebody else's"}
+
+
+def test_it_takes_no_number_away_that_the_report_told(source: Source) -> None:
+    deliver(source)
+    tell(source, direction="outbound", agent_number=OURS)
+    assert (the_call().direction, the_call().customer_number) == ("outbound", ANN)
 
 
 def test_it_takes_the_same_event_once(source: Source) -> None:

@@ -8,7 +8,8 @@ from typing import Any, Final, Literal
 
 from django.db import transaction
 
-from postcall.calls.later import VOICEMAIL, belong_to, event_of, lock_names, told
+from postcall.calls.known import calls_known_as, lock_names
+from postcall.calls.later import VOICEMAIL, belong_to, event_of, told
 from postcall.calls.models import Call, LaterEvent
 from postcall.calls.receive import take_back
 from postcall.followups.models import FollowUp, Reason
@@ -33,7 +34,7 @@ def add(source: Source, addition: Addition, raw: bytes) -> Literal["accepted", "
     text is still missing is looked for again, while no text of it was made; nothing that was decided otherwise, or
     sent, is touched.
     """
-    lock_names(source, addition.keys)
+    lock_names(source.workspace_id, source.kind, addition.keys)
     call = _find(source, addition.keys)
     if call is not None and call.forgotten_at is not None:
         return "ignored"
@@ -46,18 +47,13 @@ def add(source: Source, addition: Addition, raw: bytes) -> Literal["accepted", "
 
 
 def _find(source: Source, keys: tuple[str, ...]) -> Call | None:
-    """The call that the source knows by one of these names, locked: by the first of them that is one's, and of
+    """The call that the platform knows by one of these names, locked: by the first of them that is one's, and of
     several calls the latest."""
-    mine = Call.objects.filter(workspace_id=source.workspace_id, source=source)
-    found = list(mine.filter(external_id__in=keys).only("pk", "external_id", "also_known_as"))
-    # Said again as the index says it, so that the index is used.
-    others = mine.filter(also_known_as__overlap=list(keys)).exclude(also_known_as=[])
-    found += others.only("pk", "external_id", "also_known_as")
+    found = calls_known_as(source.workspace_id, source.kind, keys)
     for key in keys:
         called = [call.pk for call in found if key == call.external_id or key in call.also_known_as]
         if called:
-            # Ids begin with the moment they were made.
-            return Call.objects.select_for_update(of=("self",)).select_related("agent").get(pk=max(called))
+            return Call.objects.select_for_update(of=("self",)).select_related("agent").get(pk=called[-1])
     return None
 
 

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
-
-from django.db import connection
+from uuid import UUID
 
 from postcall.actions.models import Attachment
 from postcall.agents.models import Agent
@@ -27,23 +26,6 @@ from postcall.work.rows import insert
 VOICEMAIL: Final = "voicemail"
 # So long platforms try to deliver, and an event waits for its call.
 KEPT_FOR: Final = timedelta(days=1)
-
-
-def lock_names(source: Source, names: Iterable[str]) -> None:
-    """Until this transaction ends, nobody else stores a call that a source calls so, nor what an event tells of it:
-    of a call and an event that come at the same instant, the second finds the first.
-
-    Taken before any row is locked, so that nobody who has one waits for these.
-    """
-    keys = sorted({_lock_of(source, name) for name in names})
-    with connection.cursor() as cursor:
-        # One after the other in this order, so that two who want the same ones cannot wait for each other.
-        cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [keys])
-
-
-def _lock_of(source: Source, name: str) -> int:
-    digest = hashlib.blake2b(f"later event {source.pk} {name}".encode(errors="replace"), digest_size=8).digest()
-    return int.from_bytes(digest, signed=True)
 
 
 def event_of(source: Source, addition: Addition, raw: bytes) -> LaterEvent:
@@ -67,9 +49,10 @@ def content_of_addition(addition: Addition) -> dict[str, Any]:
     return storable_json(told)  # type: ignore[no-any-return]  # a dict in is a dict out
 
 
-def waiting_for(source: Source, names: Sequence[str]) -> list[LaterEvent]:
+def waiting_for(workspace_id: UUID, kind: str, names: Sequence[str]) -> list[LaterEvent]:
     """The events that came before the call of these names, the earliest first. The caller has locked the names."""
-    events = LaterEvent.objects.filter(source=source, call=None, keys__overlap=list(names))
+    told = LaterEvent.objects.filter(workspace_id=workspace_id, source__kind=kind)
+    events = told.filter(call=None, keys__overlap=list(names))
     return list(events.order_by("received_at", "pk"))
 
 
@@ -90,7 +73,7 @@ def told(fields: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any
         found["ending"] = content.get("ending", "")
     if not fields["direction"] and "direction" in content:
         numbers = number_columns(content.get("customer_number"), content.get("agent_number"), fields["agent"])
-        found |= {"direction": content["direction"], **numbers}
+        found |= {"direction": content["direction"], **(numbers if content.get("customer_number") else {})}
     return found
 
 

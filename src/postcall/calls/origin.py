@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 
 from postcall.agents.models import Agent
 from postcall.calls.additions import add
+from postcall.calls.known import OWN_IDS, calls_known_as
 from postcall.calls.models import Call
 from postcall.calls.receive import Receipt, assign, receive
 from postcall.followups.optouts import hashed
@@ -22,9 +22,6 @@ from postcall.sources.models import Source
 from postcall.sources.payloads import API
 from postcall.workspaces.models import Workspace
 from postcall.workspaces.scope import within
-
-# Whose authors choose the ids of calls themselves: those of two sources may be alike and not the same call.
-_OWN_IDS: Final = frozenset({"generic"})
 
 
 class UnknownOrigin(Exception):
@@ -128,11 +125,12 @@ def _add(origin: Origin, addition: Addition, raw: bytes) -> PutIn:
 
 def _known_under(origin: Origin, names: list[str]) -> Source | None:
     """The source of the call that is meant, where it is here; else where a new one belongs."""
-    known = within(origin.workspace, Call).filter(source_kind=origin.kind)
-    if origin.named and origin.kind in _OWN_IDS:
-        known = known.filter(Q(source=origin.source) | Q(source=None) | Q(source__deleted_at__isnull=False))
-    # Said as the index says it, so that the index is used.
-    otherwise = Q(also_known_as__overlap=names) & ~Q(also_known_as=[])
-    found = known.filter(Q(external_id__in=names) | otherwise).select_related("source").order_by("pk")
-    under = [call.source for call in found.only("source")]
-    return under[0] if under and origin.source not in under else origin.source
+    under = [call.source_id for call in calls_known_as(origin.workspace.pk, origin.kind, names)]
+    mine = origin.source.pk if origin.source else None
+    if origin.named and origin.kind in OWN_IDS:
+        living = within(origin.workspace, Source).filter(kind=origin.kind, deleted_at=None)
+        others = set(living.values_list("pk", flat=True)) - {mine}
+        under = [pk for pk in under if pk not in others]
+    if not under or mine in under:
+        return origin.source
+    return within(origin.workspace, Source).get(pk=under[0]) if under[0] else None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.db import transaction
 
 from postcall.agents.models import Agent, ExternalId
-from postcall.calls.later import belong_to, lock_names, told_all, told_of, values_by, waiting_for
+from postcall.calls.known import OWN_IDS, lock_names, same_call
+from postcall.calls.lateness import is_recent
+from postcall.calls.later import VOICEMAIL, belong_to, told_all, told_of, values_by, waiting_for
 from postcall.calls.models import Call, LaterEvent, RawPayload
 from postcall.calls.numbers import number_columns
-from postcall.followups.optouts import hashed
+from postcall.followups.optouts import hashed, is_hashed
 from postcall.keeping.spellings import may_hold_number
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.models import Source
@@ -25,7 +28,12 @@ from postcall.workspaces.models import Workspace
 # Kinds whose senders may name an agent by Postcall's own id, or by any platform's.
 _OUR_KINDS = ("api", "generic", "twilio")
 # What a richer report may leave out, because the thin one before it said it.
-_STAYS = ("agent_ref", "direction", "agent_number", "started_at", "ended_at", "end_reason", "ending")
+_STAYS: Final = ("agent_ref", "direction", "agent_number", "started_at", "ended_at", "end_reason", "ending")
+_NUMBER: Final = ("customer_number", "customer_number_raw")
+_SAID: Final = (
+    *_STAYS, *_NUMBER, "agent", "connected", "transcript", "variables", "redacted", "hints", "also_known_as",
+)  # fmt: skip
+_WAITING: Final = (Call.Status.RECEIVED, Call.Status.UNASSIGNED)
 
 
 @dataclass(frozen=True)
@@ -68,10 +76,13 @@ def receive(workspace: Workspace, source: Source | None, source_kind: str, ended
     """Stores one ended call with its raw bytes and makes it due.
 
     `source` None is the source `api`. The same external id again is a duplicate and changes nothing, except that
-    the first final report of a call that was not final enriches it. What other events told of it before it came is
-    added to it.
+    the first final report of a call that was not final enriches it, and that another thin one adds what the first
+    left open, while nothing is decided. A platform's call is the same call through whichever source of it. What
+    other events told of it before it came is added to it.
     """
-    events = _waiting_events(source, source_kind, ended)
+    events = _waiting_events(workspace, source_kind, ended)
+    if known := _known(workspace, source_kind, ended):
+        return _again(known, ended, find_agent(workspace, source_kind, ended.agent), raw, events)
     now = clock.now()
     agent = find_agent(workspace, source_kind, ended.agent)
     call = Call(
@@ -97,13 +108,21 @@ def receive(workspace: Workspace, source: Source | None, source_kind: str, ended
     return Receipt(call, "accepted")
 
 
-def _waiting_events(source: Source | None, source_kind: str, ended: EndedCall) -> list[LaterEvent]:
+def _waiting_events(workspace: Workspace, source_kind: str, ended: EndedCall) -> list[LaterEvent]:
     """What other events told of the call before it came; until this transaction ends no others can come."""
-    if source is None or source_kind in _OUR_KINDS:
+    if source_kind in OWN_IDS:
         return []
     names = (ended.external_id, *ended.also_known_as)
-    lock_names(source, names)
-    return waiting_for(source, names)
+    lock_names(workspace.pk, source_kind, names)
+    return waiting_for(workspace.pk, source_kind, names)
+
+
+def _known(workspace: Workspace, source_kind: str, ended: EndedCall) -> Call | None:
+    """A platform's call that is here, locked. The caller has locked its names."""
+    if source_kind in OWN_IDS:
+        return None
+    pk = same_call(workspace.pk, source_kind, ended.external_id, ended.also_known_as)
+    return Call.objects.select_for_update().get(pk=pk) if pk else None
 
 
 def content_of(ended: EndedCall, agent: Agent | None) -> dict[str, Any]:
@@ -149,17 +168,21 @@ def _known_by_its_hash(call: Call) -> Call | None:
 
 
 def _again(call: Call, ended: EndedCall, agent: Agent | None, raw: bytes, events: list[LaterEvent]) -> Receipt:
-    if call.final or not ended.final:
+    if call.final or call.forgotten_at is not None:
         return Receipt(call, "duplicate")
+    content = content_of(ended, agent or call.agent)
+    if not ended.final:
+        return _and_another_thin_one(call, content, raw)
     for_the_log = is_for_the_log(call)
     # What events told of the call stands in no report.
-    content = told_all(content_of(ended, agent or call.agent), [*told_of(call), *events])
-    for name, value in _with_what_stays(call, content).items():
-        setattr(call, name, value)
-    _schedule(call, ended, clock.now())
-    if for_the_log:
+    _say(call, richer(fields_of(call), told_all(content, [*told_of(call), *events])), ended.external_id)
+    now = clock.now()
+    if for_the_log or (call.processed_at is not None and not is_recent(call, now)):
+        call.final, call.judge_after = True, None
         call.status, call.due_at = Call.Status.DONE, None
     else:
+        _schedule(call, ended, now)
+    if not for_the_log:
         take_back(call)
     call.save()
     _keep(call, raw)
@@ -169,15 +192,66 @@ def _again(call: Call, ended: EndedCall, agent: Agent | None, raw: bytes, events
     return Receipt(call, "enriched")
 
 
-def _with_what_stays(call: Call, content: dict[str, Any]) -> dict[str, Any]:
+def _and_another_thin_one(call: Call, content: dict[str, Any], raw: bytes) -> Receipt:
+    """The wait for a richer one goes on as it was."""
+    before = fields_of(call)
+    after = thin_ones(before, content)
+    if call.processed_at is not None or after == before or call.status not in _WAITING:
+        return Receipt(call, "duplicate")
+    _say(call, after, call.external_id)
+    if call.agent is not None and call.status == Call.Status.UNASSIGNED:
+        call.status, call.due_at = Call.Status.RECEIVED, call.judge_after or clock.now()
+        wake("calls")
+    if call.lease_until is not None:
+        take_back(call)
+    call.save()
+    _keep(call, raw)
+    return Receipt(call, "enriched")
+
+
+def fields_of(call: Call) -> dict[str, Any]:
+    """What a call says, by the fields of `content_of`."""
+    return {name: getattr(call, name) for name in _SAID}
+
+
+def _say(call: Call, content: Mapping[str, Any], external_id: str) -> None:
+    for name, value in content.items():
+        setattr(call, name, value)
+    if external_id not in (call.external_id, *call.also_known_as) and not is_hashed(call.external_id):
+        call.also_known_as = [*call.also_known_as, external_id]
+
+
+def richer(before: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
     """A richer report counts; what it leaves out is as the thin one said it. Words, values and whether anybody was
     reached by them are the richer one's alone."""
-    stays = {name: getattr(call, name) for name in _STAYS if not content[name]}
+    stays = {name: before[name] for name in _STAYS if not content[name]}
     if not content["customer_number_raw"]:
-        stays |= {name: getattr(call, name) for name in ("customer_number", "customer_number_raw")}
+        stays |= {name: before[name] for name in _NUMBER}
     if content["connected"] is None and not content["transcript"]:
-        stays["connected"] = call.connected
-    return content | stays
+        stays["connected"] = before["connected"]
+    return {**content, **stays, "also_known_as": _all_names(before, content)}
+
+
+def thin_ones(before: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Of two thin reports the first counts, with what only the other tells; that a machine took the call counts
+    in any case."""
+    both = {name: before[name] or content[name] for name in (*_STAYS, "transcript", "agent")}
+    number_of = before if before["customer_number_raw"] else content
+    both |= {name: number_of[name] for name in _NUMBER}
+    both["connected"] = content["connected"] if before["connected"] is None else before["connected"]
+    if content["ending"] == VOICEMAIL:
+        both["ending"] = VOICEMAIL
+    both["hints"] = content["hints"] | before["hints"]
+    spaces = dict.fromkeys([*before["variables"], *content["variables"]])
+    both["variables"] = {
+        space: content["variables"].get(space, {}) | before["variables"].get(space, {}) for space in spaces
+    }
+    both["redacted"] = list(dict.fromkeys([*before["redacted"], *content["redacted"]]))
+    return both | {"also_known_as": _all_names(before, content)}
+
+
+def _all_names(before: Mapping[str, Any], content: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys([*before["also_known_as"], *content["also_known_as"]]))
 
 
 def is_for_the_log(call: Call) -> bool:

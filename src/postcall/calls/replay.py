@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from django.db import transaction
 
+from postcall.calls.lateness import is_recent
 from postcall.calls.later import content_of_addition, told
 from postcall.calls.models import Call, RawPayload
-from postcall.calls.receive import content_of, find_agent, is_for_the_log, take_back
-from postcall.calls.unknown import FOLLOWED_UP_WITHIN
+from postcall.calls.receive import content_of, find_agent, is_for_the_log, richer, take_back, thin_ones
+from postcall.followups.optouts import is_hashed
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.kind import Addition, Unreadable
 from postcall.sources.payloads import in_words, read_payload
@@ -65,8 +66,8 @@ def replay(call: Call) -> Replayed:
     """Reads everything again that the call's platform sent about it, and has the call looked at again where that
     says something new: like a richer report that comes now. What was decided otherwise, or sent, stays.
 
-    A call that came in longer than FOLLOWED_UP_WITHIN ago, and is decided, only says what it says: a text would
-    come too late. Raises CannotReplay.
+    A call that is decided, and not recent (`lateness`), only says what it says: a text would come too late. Raises
+    CannotReplay.
     """
     call = within(call.workspace_id, Call).select_for_update().get(pk=call.pk)
     if call.forgotten_at:
@@ -93,22 +94,27 @@ def _changed(call: Call, content: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _read(call: Call) -> dict[str, Any]:
-    """What all reports and additions together say of the call, by its fields."""
-    ended: EndedCall | None = None
+    """What all reports and additions together say of the call, by its fields: joined as when they came."""
+    content: dict[str, Any] = {}
     additions: list[Addition] = []
+    final = False
     for read in _payloads(call):
         if isinstance(read, Addition):
             additions.append(read)
-        elif ended is None or (read.final and not ended.final):
-            ended = read
-    if ended is None:
+            continue
+        # Whose call it was may have been said by a person since.
+        said = content_of(read, call.agent or find_agent(call.workspace, call.source_kind, read.agent))
+        if read.external_id != call.external_id and not is_hashed(call.external_id):
+            said["also_known_as"] = [*said["also_known_as"], read.external_id]
+        if not content:
+            content, final = said, read.final
+        elif not final:
+            content, final = (richer if read.final else thin_ones)(content, said), read.final
+    if not content:
         raise CannotReplay("unreadable", "Nothing that is kept of this call tells of an ended call any more.")
-    # Whose call it was may have been said by a person since.
-    agent = call.agent or find_agent(call.workspace, call.source_kind, ended.agent)
-    content = content_of(ended, agent)
     if call.agent_id is not None:
         content["agent_ref"] = call.agent_ref
-    content["final"] = call.final or ended.final
+    content["final"] = call.final or final
     for each in additions:
         content = told(content, content_of_addition(each))
     return content
@@ -135,11 +141,11 @@ def _schedule(call: Call, now: datetime, *, was_final: bool) -> bool:
     """Has a call that says something new decided about; False: it is left as it stands."""
     if call.agent_id is None or is_for_the_log(call):
         return False
-    is_recent = now - call.received_at < FOLLOWED_UP_WITHIN
-    if call.status == Call.Status.UNASSIGNED and not is_recent:
+    in_time = is_recent(call, now)
+    if call.status == Call.Status.UNASSIGNED and not in_time:
         call.status, call.processed_at = Call.Status.DONE, now
         return False
-    if call.status == Call.Status.DONE and not is_recent:
+    if call.status == Call.Status.DONE and not in_time:
         return False
     # A final one waits at most for values that its platform extracts afterwards.
     if call.final and (call.variables["extracted"] or not was_final):

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import Count, F, Max, QuerySet
 from django.db.models.functions import Greatest
 
 from postcall.agents.editing import add_external_id
 from postcall.agents.models import Agent
+from postcall.calls.lateness import recent
 from postcall.calls.models import Call
 from postcall.work import clock
 from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
 from postcall.workspaces.scope import within
 
-# A text about a call of yesterday still makes sense to the caller, one of last week does not.
-FOLLOWED_UP_WITHIN: Final = timedelta(hours=24)
 MOST_LISTED: Final = 100
 
 
@@ -37,11 +36,10 @@ class UnknownAgent:
 
 def unknown_agents(workspace: Workspace) -> list[UnknownAgent]:
     """Those for which calls of the workspace wait, the latest first."""
-    recent = _recent(clock.now())
     counted = (
         _waiting(workspace)
         .values("source_kind", "agent_ref")
-        .annotate(calls=Count("pk"), recent=Count("pk", filter=recent), last=Max("received_at"))
+        .annotate(calls=Count("pk"), recent=Count("pk", filter=recent(clock.now())), last=Max("received_at"))
         .order_by("-last")
     )
     return [
@@ -68,19 +66,13 @@ def adopt(agent: Agent, source_kind: str, ref: str, *, follow_up: bool) -> int:
     waiting = _waiting(agent.workspace).filter(source_kind=source_kind, agent_ref=ref)
     judged = 0
     if follow_up:
-        judged = waiting.filter(_recent(now)).update(
+        judged = waiting.filter(recent(now)).update(
             agent=agent, status=Call.Status.RECEIVED, due_at=Greatest(F("judge_after"), now), processed_at=None
         )
     filed = waiting.update(agent=agent, status=Call.Status.DONE, due_at=None, processed_at=now)
     if judged:
         wake("calls")
     return judged + filed
-
-
-def _recent(now: datetime) -> Q:
-    """Also by when it ended: a call of last week may be reported today."""
-    since = now - FOLLOWED_UP_WITHIN
-    return Q(received_at__gte=since) & (Q(ended_at__isnull=True) | Q(ended_at__gte=since))
 
 
 def _waiting(workspace: Workspace) -> QuerySet[Call]:

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
 from postcall.agents.models import Agent
+from postcall.calls.lateness import is_recent
 from postcall.calls.models import Call, RawPayload
 from postcall.calls.replay import CannotReplay, Replayed
-from postcall.calls.unknown import FOLLOWED_UP_WITHIN
 from postcall.dashboard import searching, transcript
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.cards import cards
@@ -168,7 +168,7 @@ def call(visit: Visit, call_id: UUID) -> HttpResponse:
             "undecided": found.status in _UNDECIDED,
             "opted_out": found.customer_number and active_opt_out(visit.workspace.pk, found.customer_number),
             "agents": _agents_to_assign(visit) if found.status == Call.Status.UNASSIGNED else {},
-            "recent": timezone.now() - found.received_at < FOLLOWED_UP_WITHIN,
+            "recent": is_recent(found, timezone.now()),
             "variables": {name: values for name, values in found.variables.items() if values},
             "hints": told_hints(found.hints),
             "removed": [REMOVED[each] for each in found.redacted if each in REMOVED],
