@@ -19,6 +19,9 @@ from postcall.calls.models import Call
 from postcall.followups.process import process
 from postcall.judge.verdicts import Case, Judgement
 from postcall.messages.handing import TwilioMessaging
+from postcall.outbound.standard_webhook import new_secret
+from postcall.webhooks.models import EventType, WebhookEndpoint
+from postcall.work import clock
 from postcall.work.leases import take
 from postcall.workspaces.models import ApiKey, Workspace
 
@@ -88,6 +91,7 @@ def _furnished() -> Clinic:
 
     ask("PUT", "/settings/twilio", {"use": "sandbox"})
     ask("PUT", "/settings/sending", {"window": None, "max_per_number_per_day": None})
+    webhook = _webhook(Workspace.objects.get())
     agent = ask("POST", "/agents", {"name": "Desk", "external_ids": [{"source": "api", "id": "desk"}]})
     action = ask("POST", "/actions", {"name": "Thanks", "message": "Thank you, <name>!", "always": True})
     bound = {"action_id": action["id"], "inputs": {"name": {"from": "collected", "name": "first_name"}}}
@@ -107,9 +111,24 @@ def _furnished() -> Clinic:
         "follow_up_id": ask_follow_up(key, held["id"])["id"],
         "message_id": ask_follow_up(key, sent["id"])["message"]["id"],
         "source_id": source["id"],
+        "webhook_id": str(webhook.pk),
+        "delivery_id": str(webhook.deliveries.earliest("pk").pk),
         "number": ask("POST", "/opt-outs", {"number": "+14155550139"})["number"],
     }
     return Clinic(key, ids, source)
+
+
+def _webhook(home: Workspace) -> WebhookEndpoint:
+    """One that may not be asked, so that no try of it leaves this machine."""
+    events = [EventType.FOLLOW_UP_DECIDED.value]
+    return WebhookEndpoint.objects.create(
+        workspace=home,
+        url="http://127.0.0.1:9/told",
+        shown="127.0.0.1:9",
+        events=events,
+        secret=new_secret(),
+        created_at=clock.now(),
+    )
 
 
 def ask_follow_up(key: str, call: str) -> Any:

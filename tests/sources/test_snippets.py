@@ -43,7 +43,7 @@ def snippet(page: str) -> str:
 
 def given(page: str, monkeypatch: pytest.MonkeyPatch, url: str, **environment: str) -> dict[str, Any]:
     """The names that a snippet defines, in an agent's environment. It waits for nothing."""
-    for name, value in {"POSTCALL_URL": url, **environment}.items():
+    for name, value in {"REPORT_CALLS_TO": url, **environment}.items():
         monkeypatch.setenv(name, value)
     names: dict[str, Any] = {}
     exec(compile(snippet(page), f"{page}.md", "exec"), names)
@@ -148,7 +148,7 @@ def test_the_one_for_pipecat_reports_a_call(
 ) -> None:
     secret = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
     _, url = source("generic", {"secret": secret})
-    tell = given("pipecat", monkeypatch, url, POSTCALL_SECRET=secret)["tell_postcall"]
+    tell = given("pipecat", monkeypatch, url, REPORT_CALLS_SECRET=secret)["tell_postcall"]
     phone = {"agent": "front-desk", "customer_number": "+14155550132", "agent_number": None}
     asyncio.run(tell(LLMContext([*MESSAGES, object()]), "c-1", direction="inbound", **phone))
     call = Call.objects.get()
@@ -164,7 +164,7 @@ def test_the_one_for_own_code_reports_a_call(
 ) -> None:
     secret = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
     _, url = source("generic", {"secret": secret})
-    given("generic", monkeypatch, url, POSTCALL_SECRET=secret)
+    given("generic", monkeypatch, url, REPORT_CALLS_SECRET=secret)
     assert Call.objects.get().external_id == "c-1"
 
 
@@ -201,7 +201,7 @@ def test_it_tries_again_what_was_not_taken(
             told = livekit(monkeypatch, url)["tell_postcall"](JobContext())
         else:
             names = given(
-                "pipecat", monkeypatch, url, POSTCALL_SECRET="whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
+                "pipecat", monkeypatch, url, REPORT_CALLS_SECRET="whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
             )
             told = names["tell_postcall"](LLMContext(MESSAGES), "c-1")
         if answers[-1] == TAKEN:

@@ -17,6 +17,7 @@ from postcall.followups.models import NumberKey
 from postcall.keeping.models import Erasure, Redaction
 from postcall.messages.models import Account, OwnText
 from postcall.sources.models import Source
+from postcall.webhooks.models import WebhookEndpoint
 from postcall.workspaces.encryption import CannotDecrypt, EncryptedField
 from postcall.workspaces.models import User, Workspace
 from postcall.workspaces.rekey import BATCH, Batch, count_secrets, encrypted_columns, rekey
@@ -67,6 +68,10 @@ def one_of_each() -> None:
     AlertChannel.objects.create(
         workspace=home, kind="webhook", address="plain-address", secret="plain-secret", shown="x", created_at=now
     )
+    WebhookEndpoint.objects.create(
+        workspace=home, url="plain-url", shown="x", events=[], secret="plain-signing",
+        previous_secret="plain-older", created_at=now,
+    )  # fmt: skip
 
 
 def stored() -> dict[str, list[str]]:

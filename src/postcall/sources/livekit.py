@@ -61,7 +61,7 @@ class LiveKit:
     name = "livekit"
     title = "LiveKit"
     paste = (
-        "Put it into your agent’s environment as POSTCALL_URL and add the snippet of docs/sources/livekit.md, "
+        "Put it into your agent’s environment as REPORT_CALLS_TO and add the snippet of docs/sources/livekit.md, "
         "which posts each session’s report. It may also stand under Settings → Webhooks of your LiveKit project: "
         "then a call whose agent broke down is noticed too."
     )

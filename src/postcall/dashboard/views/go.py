@@ -40,6 +40,7 @@ _PLACES: Final = (
     ("settings-rules", "Settings, Sending rules", "settings", "hours window cap countries", ""),
     ("settings-judge", "Settings, Judge", "settings", "model verdicts", ""),
     ("opt-outs", "Settings, Opt-outs", "settings", "stop blocked numbers", ""),
+    ("settings-webhooks", "Settings, Webhooks", "settings", "endpoint notify program standard webhooks out", ""),
     ("settings-alerts", "Settings, Alerts", "settings", "e-mail webhook notify told", ""),
     ("members", "Settings, Members", "settings", "people roles invite invitations", ""),
     ("settings-keys", "Settings, API keys", "settings", "programs secrets", ""),
