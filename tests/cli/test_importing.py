@@ -52,10 +52,11 @@ def test_it_imports_into_shadow_and_tells_of_it(on_database: Run, there: StandIn
 
 
 def test_it_says_that_the_built_in_judge_reads_no_values(on_database: Run, there: StandIn) -> None:
-    there.actions[:] = [sms("a-1", uses=[use("m-1")])]
-    ended = on_database("import", "synthflow", "--base-url", there.url, "--yes")
+    on_database("migrate")
+    there.actions[:] = [sms("a-1", uses=[use("m-1", entry("customer_name", "llm"))])]
+    ended = on_database("import", "synthflow", "--base-url", there.url, "--dry-run")
     assert ended.code == 0
-    assert "Of 1 inputs the value is read from the transcript" in ended.err
+    assert "Of 1 input the value is read from the transcript" in ended.err
 
 
 def test_it_tells_a_program(on_database: Run, there: StandIn) -> None:

@@ -219,7 +219,15 @@ def test_it_uses_what_synthflow_says_of_a_variable(workspace: Workspace, there: 
     asks = {"from": "ask", "description": "the day agreed", "example": "Tuesday"}
     first, second = Attachment.objects.order_by("pk")
     assert first.inputs["visit_day"] == second.inputs["visit_day"] == asks
-    assert first.inputs["company"]["from"] == "ask"
+    assert first.inputs["company"] == {"from": "collected", "name": "company"}
+
+
+def test_it_leaves_what_nothing_is_said_of_to_a_judge_that_reads(
+    workspace: Workspace, there: StandIn, a_model: None
+) -> None:
+    there.actions[:] = [sms("a-1", "See you, <company>", uses=[use("m-1")])]
+    imported(workspace, there)
+    assert Attachment.objects.get().inputs["company"]["from"] == "ask"
 
 
 def test_it_reads_what_comes_as_json_in_strings(workspace: Workspace, there: StandIn) -> None:

@@ -34,8 +34,8 @@ MOST_ATTACHED: Final = 100
 
 # What Synthflow has and Postcall has not, and where the same is found.
 INSTEAD: Final = {
-    "INFORMATION_EXTRACTOR": "Leave it at your voice platform: a text takes what it found as an action result. Or "
-    "bind the text's input to `llm`: Postcall reads the value out of the transcript itself",
+    "INFORMATION_EXTRACTOR": "Leave it at your voice platform: a text takes what it found as an extracted "
+    "value. Or bind the text's input to `llm`: Postcall reads the value out of the transcript itself",
     "CUSTOM_ACTION": "Leave it at your voice platform: a text takes what it answered as an action result",
     "REAL_TIME_BOOKING": "Leave it at your voice platform: a text takes what it answered as an action result",
     "LIVE_TRANSFER": "It belongs into the call: leave it at your voice platform",

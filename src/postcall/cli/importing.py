@@ -185,6 +185,7 @@ def _show(steps: Sequence[Step], account: Account, workspace: str) -> None:
     if account.others:
         others = ", ".join(f"{count} {kind}" for kind, count in sorted(account.others.items()))
         note(f"Left at Synthflow, where they belong: {others}.")
+    _warn_of_asks(sum(step.asks for step in steps if step.does == "make"))
 
 
 def _show_done(done: Sequence[Step], what_to_do: str) -> None:
@@ -196,7 +197,6 @@ def _show_done(done: Sequence[Step], what_to_do: str) -> None:
     out.print(Text(f"Made {counted or 'nothing'}."))
     if made["attachment"]:
         note(what_to_do)
-    _warn_of_asks(sum(step.asks for step in done))
     note("Connect Synthflow under Settings, Voice platforms: its calls find these agents by themselves.")
 
 
@@ -205,8 +205,8 @@ def _warn_of_asks(asks: int) -> None:
 
     if asks and not judge_reads_values():
         note(
-            f"Of {asks} inputs the value is read from the transcript, which the built-in judge does not: set "
-            "POSTCALL_JUDGE_MODEL to a language model, or bind them otherwise."
+            f"Of {asks} input{'' if asks == 1 else 's'} the value is read from the transcript, which the built-in "
+            "judge does not: set POSTCALL_JUDGE_MODEL to a language model, or bind them otherwise."
         )
 
 

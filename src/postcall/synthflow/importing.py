@@ -23,7 +23,7 @@ from postcall.calls.held_values import held_values
 from postcall.sources.reading import errors_of
 from postcall.synthflow import editing
 from postcall.synthflow.account import Account, TheirAction, TheirAgent, Use
-from postcall.synthflow.editing import KIND, attach_as, bindings_of, make_agent
+from postcall.synthflow.editing import KIND, attach_as, bindings_of, judge_reads_values, make_agent
 from postcall.synthflow.mappings import Bound, Variable
 from postcall.synthflow.models import ImportedAction
 from postcall.synthflow.words import Words, action_name, input_name, words_of
@@ -122,7 +122,8 @@ def _action(workspace: Workspace, theirs: TheirAction) -> Step:
     if came is not None:
         return _action_here(came, theirs)
     if not theirs.instructions:
-        return Step("action", "skip", name, ("it does not say when it goes out: it has no instructions",))
+        note = f"it does not say when it goes out: {theirs.action_id} has no instructions there"
+        return Step("action", "skip", name, (note,))
     words = words_of(theirs.content)
     try:
         ActionContent(name=name, message=words.message, condition=theirs.instructions)
@@ -214,7 +215,8 @@ def _bindings(
     inputs = action.revision.inputs if action and action.revision else inputs_of(words.message)
     variables: dict[str, Variable] = {input_name(name): each for name, each in theirs.variables.items()}
     described = {name: variables.get(name, Variable(words.renamed.get(name, name))) for name in inputs}
-    return bindings_of(inputs, use.mapped, described, held_values(agent) if agent and inputs else None)
+    held = held_values(agent) if agent and inputs else None
+    return bindings_of(inputs, use.mapped, described, held, reads=judge_reads_values())
 
 
 def _attachment_here(

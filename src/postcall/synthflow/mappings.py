@@ -140,7 +140,7 @@ def asked(variable: Variable) -> Ask:
 def guessed(variable: Variable, held: HeldValues | None = None, *, reads: bool = True) -> Bound:
     """Where Synthflow would find a variable of that name by itself: a system variable; what the agent's calls held
     under exactly this name; else the judge reads it out of the transcript. One that `reads` no values leaves what
-    Synthflow may send under the name."""
+    Synthflow may send under the name, unless it is described as something to read."""
     if ours := SYSTEM_VARIABLES.get(variable.name):
         return Bound(System.model_validate({"from": "system", "name": ours}))
     for namespace in ("collected", "extracted", "pre_call", "action_result"):
@@ -149,7 +149,7 @@ def guessed(variable: Variable, held: HeldValues | None = None, *, reads: bool =
                 raw = {"from": namespace, "name": found.name} | ({"action": found.tool} if found.tool else {})
                 if binding := _checked(raw):
                     return Bound(binding)
-    if reads:
+    if reads or variable.description:
         return Bound(asked(variable), "is read from the transcript, since no call of the agent held it yet")
     if _plain(variable.name) in _NAMES_OF_A_LEAD:
         raw, where = (
