@@ -12,7 +12,7 @@ run: .venv/run   ## environment, database, sample workspace, dashboard
 
 test: .venv/dev lint   ## everything a change must pass
 	@sh scripts/chromium.sh
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev   ## ruff, mypy --strict, the migrations check
 	$(BIN)/ruff check .
