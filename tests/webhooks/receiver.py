@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 from postcall.outbound.standard_webhook import new_secret
 from postcall.webhooks.delivering import deliver
 from postcall.webhooks.models import EventType, WebhookDelivery, WebhookEndpoint
-from postcall.webhooks.taking import take
+from postcall.webhooks.taking import take_quick, take_slow
 from postcall.work import clock
 from postcall.workspaces.models import Workspace
 
@@ -37,7 +37,7 @@ def an_endpoint(workspace: Workspace, server: Server | None = None, **fields: An
 
 def work() -> None:
     """What the lane of webhooks does about all that is due, once."""
-    for delivery in take(100, LEASE, suspects=1):
+    for delivery in (*take_quick(100, LEASE, suspects=1), *take_slow(100, LEASE, suspects=1)):
         deliver(delivery)
 
 

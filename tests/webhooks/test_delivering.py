@@ -15,10 +15,11 @@ from postcall.agents.editing import Conflict, Invalid
 from postcall.config import config
 from postcall.keeping.models import Restoration
 from postcall.webhooks import editing
-from postcall.webhooks.delivering import GIVEN_UP_AFTER, JITTER, PAUSES_S, deliver, try_out
+from postcall.webhooks.delivering import GIVEN_UP_AFTER, JITTER, PAUSES_S, SLOW_MS, Came, deliver, try_out
+from postcall.webhooks.editing import EndpointContent
 from postcall.webhooks.forgetting import forget_events
-from postcall.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
-from postcall.webhooks.taking import AT_ONCE, take
+from postcall.webhooks.models import EventType, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
+from postcall.webhooks.taking import AT_ONCE, take_quick, take_slow
 from postcall.work import clock
 from postcall.work.leases import LostLease
 from postcall.workspaces.models import Workspace
@@ -179,7 +180,7 @@ def test_both_secrets_sign_while_they_change_over(workspace: Workspace) -> None:
 def test_a_worker_that_was_killed_loses_nothing(workspace: Workspace) -> None:
     with serving() as server:
         delivery = due(an_endpoint(workspace, server))
-        take(10, timedelta(0), suspects=1)  # and dies
+        take_quick(10, timedelta(0), suspects=1)  # and dies
         work()
     assert fresh(delivery).arrived_at
     assert len(server.asked) == 1
@@ -188,7 +189,7 @@ def test_a_worker_that_was_killed_loses_nothing(workspace: Workspace) -> None:
 def test_who_overslept_its_lease_writes_nothing(workspace: Workspace) -> None:
     with serving() as server:
         delivery = due(an_endpoint(workspace, server))
-        [asleep] = take(10, timedelta(0), suspects=1)
+        [asleep] = take_quick(10, timedelta(0), suspects=1)
         work()
         with pytest.raises(LostLease):
             deliver(asleep)
@@ -200,17 +201,17 @@ def test_one_endpoint_takes_no_more_than_its_share(workspace: Workspace) -> None
     for _ in range(AT_ONCE + 3):
         due(slow)
     mine = due(quick)
-    taken = take(100, LEASE, suspects=1)
+    taken = take_quick(100, LEASE, suspects=1)
     assert sum(row.endpoint_id == slow.pk for row in taken) == AT_ONCE
     assert mine.pk in {row.pk for row in taken}
-    assert take(100, LEASE, suspects=1) == []
+    assert take_quick(100, LEASE, suspects=1) == []
 
 
 def test_it_takes_no_more_than_it_can_do(workspace: Workspace) -> None:
     endpoint = an_endpoint(workspace)
     for _ in range(3):
         due(endpoint)
-    assert len(take(2, LEASE, suspects=1)) == 2
+    assert len(take_quick(2, LEASE, suspects=1)) == 2
 
 
 def test_an_endpoint_that_fails_rests_and_recovers(workspace: Workspace) -> None:
@@ -336,3 +337,68 @@ def test_it_has_ten_webhooks_at_most(workspace: Workspace) -> None:
         editing.create_endpoint(workspace, content)
     with pytest.raises(Conflict):
         editing.create_endpoint(workspace, content)
+
+
+def test_who_answers_slowly_is_worked_apart(workspace: Workspace) -> None:
+    slow, quick = an_endpoint(workspace), an_endpoint(workspace)
+    deliver_with = Came(True, "Answered.", 204, SLOW_MS + 1)
+    due(slow)
+    for delivery in take_quick(8, LEASE, suspects=1):
+        deliver(delivery, lambda _: deliver_with)
+    theirs, mine = due(slow), due(quick)
+    assert [row.pk for row in take_quick(8, LEASE, suspects=1)] == [mine.pk]
+    assert [row.pk for row in take_slow(8, LEASE, suspects=1)] == [theirs.pk]
+
+
+def test_a_workspace_with_many_webhooks_leaves_room_for_others(workspace: Workspace) -> None:
+    for _ in range(3):
+        endpoint = an_endpoint(workspace)
+        for _ in range(AT_ONCE):
+            due(endpoint, due_at=clock.now() - timedelta(hours=1))
+    take_quick(6, LEASE, suspects=1)
+    other = due(an_endpoint(a_workspace("Harbour Garage")))
+    assert [row.pk for row in take_quick(1, LEASE, suspects=1)] == [other.pk]
+
+
+def test_a_new_address_has_not_failed_yet(workspace: Workspace) -> None:
+    endpoint = an_endpoint(workspace, failing_since=clock.now() - timedelta(days=6), failures=40)
+    moved = EndpointContent(url="http://127.0.0.1:10/in", events=list(EventType))
+    editing.update_endpoint(endpoint, moved)
+    due(endpoint)
+    work()
+    endpoint.refresh_from_db()
+    assert (endpoint.failures, endpoint.disabled_at) == (1, None)
+
+
+def test_a_test_that_arrives_ends_its_rest(workspace: Workspace) -> None:
+    with serving() as server:
+        endpoint = an_endpoint(
+            workspace, server, failing_since=clock.now(), failures=4, resting_until=clock.now() + timedelta(hours=1)
+        )
+        try_out(endpoint)
+    endpoint.refresh_from_db()
+    assert (endpoint.failing_since, endpoint.resting_until) == (None, None)
+    assert endpoint.last_arrived_at
+
+
+@pytest.mark.parametrize("gone", [WebhookEndpoint, WebhookEvent])
+def test_it_leaves_what_was_deleted_meanwhile(workspace: Workspace, gone: Any) -> None:
+    due(an_endpoint(workspace))
+    [taken] = take_quick(1, LEASE, suspects=1)
+    gone.objects.all().delete()
+    with pytest.raises(LostLease):
+        deliver(taken)
+
+
+def test_it_forgets_what_only_a_deleted_webhook_was_told(workspace: Workspace) -> None:
+    with serving() as server:
+        first, second = an_endpoint(workspace, server), an_endpoint(workspace, server)
+        shared, alone = due(first), due(first)
+        WebhookDelivery.objects.create(
+            workspace=workspace, endpoint=second, event=shared.event, round_at=clock.now()
+        )
+        work()
+    editing.forget_endpoint(first)
+    assert list(WebhookEvent.objects.values_list("pk", flat=True)) == [shared.event_id]
+    assert not WebhookAttempt.objects.filter(delivery=alone.pk).exists()
+    assert WebhookEndpoint.objects.get() == second

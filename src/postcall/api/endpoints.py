@@ -122,8 +122,9 @@ def read(request: ApiRequest, webhook_id: UUID) -> HttpResponse:
 )
 def change(request: ApiRequest, webhook_id: UUID, content: EndpointContent) -> HttpResponse:
     """Switched off, what it was still to be told is given up; switched on, it is told what happens from then on."""
-    _one(request, webhook_id)
-    editing.check_address(content.url)
+    if content.url != _one(request, webhook_id).url:
+        # One whose host is gone for good can be switched off nevertheless.
+        editing.check_address(content.url)
     endpoint = _locked(request, webhook_id)
     before = webhook_out(endpoint)
     check_version(request, before)
@@ -269,4 +270,4 @@ def _one(request: ApiRequest, pk: UUID) -> WebhookEndpoint:
 
 
 def _locked(request: ApiRequest, pk: UUID) -> WebhookEndpoint:
-    return one(within(request.auth.workspace, WebhookEndpoint).select_for_update(), pk, "webhook")
+    return one(within(request.auth.workspace, WebhookEndpoint).select_for_update(no_key=True), pk, "webhook")

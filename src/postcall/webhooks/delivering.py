@@ -28,7 +28,7 @@ from postcall.webhooks.models import (
 )
 from postcall.words import visible
 from postcall.work import clock
-from postcall.work.leases import lock_held, settle
+from postcall.work.leases import LostLease, lock_held, settle
 
 # Pauses before the next try, in seconds, each lengthened by a little chance; a day in all.
 PAUSES_S: Final = (5, 300, 1800, 2 * 3600, 5 * 3600, 7 * 3600, 9 * 3600)
@@ -40,6 +40,8 @@ FAILURES_BEFORE_REST: Final = 3
 LONGEST_REST_S: Final = 300.0
 LONGEST_RETRY_AFTER_S: Final = 3600.0
 DISABLED_AFTER: Final = paced_delta(days=5)
+# Who takes longer than this to answer, or does not, is worked apart from the quick.
+SLOW_MS: Final = 2000
 # While a restored database sends nothing.
 PAUSED_LOOK: Final = paced_delta(minutes=1)
 ANSWER_KEPT: Final = 200
@@ -117,7 +119,15 @@ def _retry_after_s(told: str, at: datetime) -> float:
 
 
 def deliver(delivery: WebhookDelivery, by: Bring = bring) -> None:
-    """One try of a delivery that is held by lease, and when the next one is. Raises LostLease."""
+    """One try of a delivery that is held by lease, and when the next one is. Raises LostLease, also where it was
+    deleted meanwhile with its endpoint or event."""
+    try:
+        _deliver(delivery, by)
+    except (WebhookEndpoint.DoesNotExist, WebhookEvent.DoesNotExist):
+        raise LostLease(f"webhook_delivery {delivery.pk}: deleted") from None
+
+
+def _deliver(delivery: WebhookDelivery, by: Bring) -> None:
     restoration = Restoration.objects.order_by("-pk").first()
     if restoration is not None and restoration.resumed_at is None:
         settle(delivery, due_at=clock.now() + PAUSED_LOOK)
@@ -154,9 +164,13 @@ def _note(delivery: WebhookDelivery, came: Came) -> None:
         tried=delivery.tried + 1,
         arrived_at=now if came.well else None,
         given_up_at=now if is_last else None,
-        given_up_why="It did not arrive within a day." if is_last and not came.is_gone else "",
+        given_up_why=_why(came) if is_last else "",
     )
     note_health(endpoint, came, now)
+
+
+def _why(came: Came) -> str:
+    return "Its server wants no more." if came.is_gone else "It did not arrive within a day."
 
 
 def write_attempt(delivery: WebhookDelivery, came: Came, at: datetime) -> None:
@@ -180,6 +194,7 @@ def _pause(tries: int, retry_after_s: float) -> timedelta:
 
 def note_health(endpoint: WebhookEndpoint, came: Came, now: datetime) -> None:
     """What a try says of its endpoint, which is locked."""
+    endpoint.slow = (came.took_ms or 0) > SLOW_MS
     if came.well:
         endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None
         endpoint.last_arrived_at = now
@@ -187,7 +202,7 @@ def note_health(endpoint: WebhookEndpoint, came: Came, now: datetime) -> None:
         endpoint.failures += 1
         endpoint.failing_since = endpoint.failing_since or now
         endpoint.resting_until = _rest(endpoint.failures, came.retry_after_s, now)
-    endpoint.save(update_fields=["failures", "failing_since", "resting_until", "last_arrived_at"])
+    endpoint.save(update_fields=["failures", "failing_since", "resting_until", "last_arrived_at", "slow"])
     if came.is_gone:
         disable(endpoint, WebhookEndpoint.Disabled.GONE, now)
     elif endpoint.failing_since is not None and now - endpoint.failing_since > DISABLED_AFTER:
@@ -207,13 +222,23 @@ def disable(endpoint: WebhookEndpoint, reason: WebhookEndpoint.Disabled, now: da
         return
     endpoint.disabled_at, endpoint.disabled_reason = now, reason.value
     endpoint.save(update_fields=["disabled_at", "disabled_reason", "updated_at"])
-    WebhookDelivery.objects.filter(endpoint=endpoint, due_at__isnull=False).update(
+    waiting = WebhookDelivery.objects.filter(endpoint=endpoint, due_at__isnull=False)
+    # In the order in which leases are renewed: neither waits for the other in a ring.
+    in_order = waiting.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True)
+    WebhookDelivery.objects.filter(pk__in=list(in_order)).update(
         due_at=None,
         lease_until=None,
         generation=F("generation") + 1,
         given_up_at=now,
         given_up_why=f"The webhook was switched off. {reason.label}"[:300],
     )
+
+
+def _recover(endpoint: WebhookEndpoint, came: Came, now: datetime) -> None:
+    """What waits need not rest any longer: whoever mended the receiver tests it."""
+    row = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=endpoint.pk).first()
+    if row is not None and row.url == endpoint.url:
+        note_health(row, came, now)
 
 
 def try_out(endpoint: WebhookEndpoint, by: Bring = bring) -> tuple[WebhookDelivery, Came]:
@@ -238,4 +263,6 @@ def try_out(endpoint: WebhookEndpoint, by: Bring = bring) -> tuple[WebhookDelive
         write_attempt(delivery, came, ended)
         delivery.tries = delivery.tried = 1
         delivery.save(update_fields=["tries", "tried"])
+        if came.well:
+            _recover(endpoint, came, ended)
     return delivery, came

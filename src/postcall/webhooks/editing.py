@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from pydantic import Field, field_validator
 
 from postcall.agents.editing import Conflict, Invalid
@@ -23,6 +23,7 @@ from postcall.workspaces.scope import locked, within
 MOST_ENDPOINTS: Final = 10
 # How long the secret before the present one signs as well.
 ROTATION: Final = paced_delta(hours=24)
+_HEALTH: Final = ("failures", "failing_since", "resting_until", "slow")
 
 
 class EndpointContent(Strict):
@@ -71,11 +72,13 @@ def create_endpoint(workspace: Workspace, content: EndpointContent) -> WebhookEn
 
 @transaction.atomic
 def update_endpoint(endpoint: WebhookEndpoint, content: EndpointContent) -> None:
-    """Of a locked endpoint, whose new address was checked."""
+    """Of a locked endpoint, whose new address was checked. A new address has not failed yet."""
+    if content.url != endpoint.url:
+        _forgive(endpoint)
     endpoint.url, endpoint.shown = content.url, read(content.url).host_header[:255]
     endpoint.events = [each.value for each in content.events]
     endpoint.with_text = content.with_text
-    endpoint.save(update_fields=["url", "shown", "events", "with_text", "updated_at"])
+    endpoint.save(update_fields=["url", "shown", "events", "with_text", *_HEALTH, "updated_at"])
     if not content.enabled:
         delivering.disable(endpoint, WebhookEndpoint.Disabled.OWNER, clock.now())
     elif endpoint.disabled_at is not None:
@@ -85,12 +88,12 @@ def update_endpoint(endpoint: WebhookEndpoint, content: EndpointContent) -> None
 def _enable(endpoint: WebhookEndpoint) -> None:
     """It is told what happens from now on; what it missed can be replayed as far as it was kept."""
     endpoint.disabled_at, endpoint.disabled_reason = None, ""
-    endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None
-    endpoint.save(
-        update_fields=[
-            "disabled_at", "disabled_reason", "failures", "failing_since", "resting_until", "updated_at",
-        ]
-    )  # fmt: skip
+    _forgive(endpoint)
+    endpoint.save(update_fields=["disabled_at", "disabled_reason", *_HEALTH, "updated_at"])
+
+
+def _forgive(endpoint: WebhookEndpoint) -> None:
+    endpoint.failures, endpoint.failing_since, endpoint.resting_until, endpoint.slow = 0, None, None, False
 
 
 @transaction.atomic
@@ -127,9 +130,35 @@ def replay(delivery: WebhookDelivery) -> None:
     wake("webhooks")
 
 
+@transaction.atomic
 def forget_endpoint(endpoint: WebhookEndpoint) -> None:
-    """With what was, and was still to be, delivered there."""
-    endpoint.delete()
+    """With what was, and was still to be, delivered there, and the events that nobody else was told.
+
+    Texts go on being sent meanwhile: their transactions are only waited for, and made to wait, when the log is gone
+    already and what is left takes an instant.
+    """
+    rows = WebhookEndpoint.objects.filter(pk=endpoint.pk)
+    list(rows.select_for_update(no_key=True).values_list("pk"))
+    _forget_log(endpoint)
+    list(rows.select_for_update().values_list("pk"))
+    _forget_log(endpoint)
+    rows.delete()
+
+
+def _forget_log(endpoint: WebhookEndpoint) -> None:
+    """Written out: Django would read every row of it first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH tries AS (DELETE FROM webhook_attempt WHERE delivery_id IN (
+                               SELECT id FROM webhook_delivery WHERE endpoint_id = %(endpoint)s)),
+                 gone AS (DELETE FROM webhook_delivery WHERE endpoint_id = %(endpoint)s RETURNING event_id)
+            DELETE FROM webhook_event WHERE id IN (SELECT event_id FROM gone) AND NOT EXISTS (
+                SELECT FROM webhook_delivery other
+                WHERE other.event_id = webhook_event.id AND other.endpoint_id <> %(endpoint)s)
+            """,
+            {"endpoint": endpoint.pk},
+        )
 
 
 def is_failing(endpoint: WebhookEndpoint, for_: timedelta = timedelta()) -> bool:

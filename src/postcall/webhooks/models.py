@@ -32,7 +32,8 @@ class WebhookEndpoint(models.Model):
 
     `with_text`: the words of texts and replies are told too. Until `previous_until` the secret before the present
     one signs as well. `failing_since`: nothing has arrived since then; `failures` tries failed in a row, and until
-    `resting_until` nothing is tried. `disabled_at` set: nothing is told any more, for the reason that it says.
+    `resting_until` nothing is tried. `slow`: the last answer was long in coming, or did not come. `disabled_at` set:
+    nothing is told any more, for the reason that it says.
     """
 
     class Disabled(models.TextChoices):
@@ -52,6 +53,7 @@ class WebhookEndpoint(models.Model):
     failures = models.PositiveIntegerField(default=0)
     failing_since = models.DateTimeField(null=True)
     resting_until = models.DateTimeField(null=True)
+    slow = models.BooleanField(default=False, db_default=False)
     last_arrived_at = models.DateTimeField(null=True)
     disabled_at = models.DateTimeField(null=True)
     disabled_reason = models.CharField(max_length=10, choices=Disabled.choices, blank=True)

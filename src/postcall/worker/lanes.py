@@ -19,7 +19,7 @@ from postcall.messages.models import Attempt, Message, OwnText
 from postcall.pace import paced_delta
 from postcall.webhooks import delivering
 from postcall.webhooks.models import WebhookDelivery
-from postcall.webhooks.taking import take as take_deliveries
+from postcall.webhooks.taking import take_quick, take_slow
 from postcall.work.models import Due
 
 LEASE = paced_delta(seconds=30)
@@ -58,13 +58,10 @@ def lanes(pass_on: Callable[[str, Due], None]) -> list[Lane]:
         Lane("messages", Message, LEASE, threads, sending.send, sending.set_aside),
         Lane("attempts", Attempt, LEASE, max(2, threads // 4), tracking.track, tracking.set_aside),
         Lane(own_texts.LANE, OwnText, LEASE, 2, own_texts.work, own_texts.set_aside),
-        Lane(
-            "webhooks",
-            WebhookDelivery,
-            LEASE,
-            threads,
-            delivering.deliver,
-            delivering.set_aside,
-            take_deliveries,
-        ),
+        _webhooks("webhooks", threads, take_quick),
+        _webhooks("slow_webhooks", threads, take_slow),
     ]
+
+
+def _webhooks(name: str, threads: int, take: Callable[..., list[Any]]) -> Lane:
+    return Lane(name, WebhookDelivery, LEASE, threads, delivering.deliver, delivering.set_aside, take)

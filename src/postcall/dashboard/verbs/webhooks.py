@@ -29,7 +29,8 @@ def change(visit: Visit, endpoint: WebhookEndpoint, content: EndpointContent) ->
     with transaction.atomic():
         row = _locked(visit, endpoint)
         before, moved = _told(row), content.url != row.url
-        editing.update_endpoint(row, content)
+        # Whether it is switched off is decided elsewhere, and may have been since the page was opened.
+        editing.update_endpoint(row, content.model_copy(update={"enabled": row.disabled_at is None}))
         changes: Changes = {**difference(before, _told(row)), **({"url": CHANGED} if moved else {})}
         visit.record("update", _thing(row), changes)
 
