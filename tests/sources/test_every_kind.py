@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -140,7 +141,23 @@ def test_it_survives_whatever_a_field_holds(kind: str) -> None:
         assert isinstance(read, EndedCall | Addition | Ignored)
 
 
+@pytest.mark.parametrize("written", [False, True])
+@every
+def test_it_survives_what_is_nested_as_deep_as_python_reads(kind: str, written: bool) -> None:
+    """In place of each value in turn, and of a string of JSON."""
+    deep: Any = '{"a":' * 900 + "1" + "}" * 900
+    deep = json.dumps(deep) if written else deep
+    for broken in _with_each_value(PLATFORMS[kind].body, ["@deep@"]):
+        with contextlib.suppress(Unreadable):
+            KINDS[kind].parse(broken.replace(b'"@deep@"', deep.encode()))
+
+
 def _broken(body: bytes) -> list[bytes]:
+    odd = (None, "", "x", -1, 1e300, True, [], {}, [None], {"a": [{}]}, "\x00\udc80")
+    return _with_each_value(body, odd)
+
+
+def _with_each_value(body: bytes, odds: Iterable[Any]) -> list[bytes]:
     try:
         whole = json.loads(body)
     except ValueError:
@@ -148,8 +165,7 @@ def _broken(body: bytes) -> list[bytes]:
     found: list[bytes] = []
 
     def walk(value: Any, put: Any) -> None:
-        odd: Any
-        for odd in (None, "", "x", -1, 1e300, True, [], {}, [None], {"a": [{}]}, "\x00\udc80"):
+        for odd in odds:
             put(odd)
             found.append(json.dumps(whole).encode())
         put(value)

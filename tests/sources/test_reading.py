@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postcall.sources.kinds import KINDS
-from postcall.sources.reading import NotJson, path_of, read_json
+from postcall.sources.reading import MAX_DEPTH, NotJson, path_of, read_json
 
 
 @given(st.binary(max_size=200))
@@ -28,6 +28,14 @@ def test_it_reads_or_refuses_whatever_comes(body: bytes) -> None:
 )
 def test_it_reads_what_json_can_say(value: object) -> None:
     assert read_json(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize("opened", [b"[", b'{"a":'])
+def test_it_refuses_what_is_nested_deeper_than_anybody_reads(opened: bytes) -> None:
+    closed = b"]" if opened == b"[" else b"}"
+    assert read_json(opened * MAX_DEPTH + b"1" + closed * MAX_DEPTH)
+    with pytest.raises(NotJson, match="too deeply"):
+        read_json(opened * (MAX_DEPTH + 1) + b"1" + closed * (MAX_DEPTH + 1))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from postcall.shapes import Strict
 
@@ -13,6 +13,9 @@ from postcall.shapes import Strict
 class Auth(Strict):
     """What is secret about a source. `previous` is what `renewable` was before it was changed: accepted as well,
     until the operator says that the platform has the new one."""
+
+    # What is copied brings a blank or the end of its line along.
+    model_config = ConfigDict(str_strip_whitespace=True)
 
     def renewable(self) -> Any:
         """What becomes `previous` when it is replaced, as JSON."""

@@ -40,7 +40,7 @@ _ENDINGS: Final[dict[str, Ending]] = {
 # Tags that LiveKit's detection of answering machines sets.
 _MACHINES: Final = frozenset({"lk.amd:machine-vm", "lk.amd:machine-unavailable"})
 # How an agent's message says to its voice in which tone to speak.
-_TONE: Final = re.compile(r"</?expr\b[^>]*>")
+_TONE: Final = re.compile(r"</?expr\b[^<>]*>")
 
 
 class ApiKey(KeyPair):

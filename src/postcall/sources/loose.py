@@ -16,6 +16,7 @@ from django.utils.dateparse import parse_datetime
 
 from postcall.shapes import storable
 from postcall.sources.ended_call import MAX_TURN_CHARS, MAX_TURNS, Role, Turn
+from postcall.sources.reading import is_too_deep
 
 MAX_ID: Final = 255
 MAX_NUMBER: Final = 64
@@ -42,9 +43,10 @@ def unwrapped(value: Any) -> Any:
     if not isinstance(value, str) or value.strip()[:1] not in ("{", "["):
         return value
     try:
-        return json.loads(value, parse_constant=_nothing, parse_float=number)
+        held = json.loads(value, parse_constant=_nothing, parse_float=number)
     except (ValueError, RecursionError):
         return value
+    return value if is_too_deep(held) else held
 
 
 def _nothing(_: str) -> None:

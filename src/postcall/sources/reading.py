@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from math import isinf
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+# Whoever reads a value goes into it as deep as it is; nobody means one that is deeper than this.
+MAX_DEPTH: Final = 100
 # Python's own names for the steps into a union, which nobody wrote.
 _UNION_STEPS = {"str", "int", "float", "bool", "date", "datetime", "constrained-str"}
 
@@ -27,9 +29,10 @@ class NotJson(Exception):
 
 
 def read_json(body: bytes) -> Any:
-    """The value of `body`. Raises NotJson, also for what JSON does not know: NaN, and numbers past every float."""
+    """The value of `body`. Raises NotJson, also for what JSON does not know: NaN, and numbers past every float; and
+    for what is nested deeper than MAX_DEPTH."""
     try:
-        return json.loads(body, parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(body, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise NotJson(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except UnicodeDecodeError as error:
@@ -38,6 +41,20 @@ def read_json(body: bytes) -> Any:
         raise NotJson("not readable: nested too deeply") from None
     except ValueError as error:
         raise NotJson(f"not JSON: {error}") from None
+    if is_too_deep(value):
+        raise NotJson("not readable: nested too deeply")
+    return value
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether lists and objects stand in one another deeper than MAX_DEPTH."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        holders = [each for each in level if isinstance(each, dict | list)]
+        level = [inner for each in holders for inner in (each.values() if isinstance(each, dict) else each)]
+        if not level:
+            return False
+    return True
 
 
 def _no_constant(name: str) -> NoReturn:
