@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from dashboard.factories import TURNS
-
 from postcall.calls.models import Call
 from postcall.followups.models import FollowUp
 from postcall.ids import first_id, new_id
