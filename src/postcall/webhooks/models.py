@@ -32,7 +32,7 @@ class WebhookEndpoint(models.Model):
 
     `with_text`: the words of texts and replies are told too. Until `previous_until` the secret before the present
     one signs as well. `failing_since`: nothing has arrived since then; `failures` tries failed in a row, and until
-    `resting_until` nothing is tried. `slow`: the last answer was long in coming, or did not come. `disabled_at` set:
+    `resting_until` nothing is tried. `slow`: the last answer was long in coming, or did not come. `disabled_at`:
     nothing is told any more, for the reason that it says.
     """
 
