@@ -488,3 +488,31 @@ def test_a_webhook_says_what_became_of_an_event(source: Source) -> None:
     assert post("call.conversation.ended", conversation_id="c-1", assistant_id="front") == "accepted"
     assert the_call().variables["extracted"] == {"day": "Thursday"}
     assert Source.objects.get().last_received_at is not None
+
+
+def test_it_looks_again_when_the_platform_says_that_no_text_may_be_wanted(source: Source) -> None:
+    deliver(source, variables={"extracted": {"day": "Thursday"}})
+    (held,) = take(Call, 5, LEASE)
+    tell(source, hints={"do_not_text": True})
+    with pytest.raises(LostLease):
+        settle(held, status="done")
+    decide()
+    assert reasons() == ["asked_not_to_be_texted"]
+    assert FollowUp.objects.get().outcome == "held"
+    assert not Message.objects.exists()
+
+
+@pytest.mark.parametrize("known_by", ["sender", "earlier call"])
+def test_it_texts_no_number_of_ours_while_it_is_open_who_called_whom(source: Source, known_by: str) -> None:
+    if known_by == "sender":
+        Agent.objects.update(from_number=OURS)
+    else:
+        deliver(source, external_id="c-0", also_known_as=[], direction="inbound")
+    deliver(source, customer_number=OURS, agent_number=ANN, variables={"extracted": {"day": "Thursday"}})
+    decide()
+    call = Call.objects.get(external_id="c-1")
+    assert (call.customer_number, call.customer_number_raw) == ("", "")
+    assert reasons()[-1] == "no_recipient"
+    tell(source, direction="outbound", customer_number=ANN, agent_number=OURS)
+    decide()
+    assert [message.to for message in Message.objects.filter(follow_up__call=call)] == [ANN]

@@ -1,6 +1,7 @@
 """`postcall ingest` reads calls as the API does."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from postcall.calls.models import Call
 from postcall.calls.receive import receive
 from postcall.followups.optouts import hashed
 from postcall.keeping import export
+from postcall.messages.accounts import use_sandbox
 from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source
 from postcall.work import clock
@@ -232,3 +234,27 @@ def test_it_puts_in_what_an_export_holds_of_the_platform(ingest: Run) -> None:
     ours = Call.objects.get(workspace__name="Default")
     assert (ours.source_kind, ours.external_id) == ("retell", "call-1")
     assert "duplicate" in ingest(lines, "--source", "retell", file="export.jsonl").out
+
+
+@pytest.mark.parametrize(
+    ("options", "sandbox", "days", "status"),
+    [
+        ([], False, 2, None),
+        ([], False, 0, "received"),
+        ([], True, 2, "received"),
+        (["--follow-up"], False, 2, "received"),
+        (["--for-the-log"], False, 2, "done"),
+    ],
+)
+def test_it_texts_about_calls_of_the_day_before_yesterday_only_when_told(
+    ingest: Run, options: list[str], sandbox: bool, days: int, status: str | None
+) -> None:
+    workspace = Workspace.objects.get(name="Default")
+    if sandbox:
+        use_sandbox(workspace)
+    Agent.objects.create(workspace=workspace, name="Front desk", timezone="UTC")
+    ended_at = (clock.now() - timedelta(days=days)).isoformat()
+    ended = ingest(json.dumps(CALL | {"ended_at": ended_at}), "--agent", "Front desk", *options)
+    assert list(Call.objects.values_list("status", flat=True)) == ([status] if status else [])
+    assert (ended.code, "--for-the-log" in ended.err) == ((0, False) if status else (1, True))
+    assert Call.objects.filter(due_at__isnull=False).count() == (status == "received")

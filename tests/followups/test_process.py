@@ -653,3 +653,11 @@ def test_it_reads_the_body_of_a_trial_as_a_call(clinic: Clinic) -> None:
         {"me": "is bound to nothing"},
     )
     assert not FollowUp.objects.exists()
+
+
+@pytest.mark.parametrize("said", [True, "yes"])
+def test_it_holds_where_the_platform_says_that_no_text_may_be_wanted(clinic: Clinic, said: object) -> None:
+    clinic.attach("Thank you.")
+    process(clinic.call(hints={"do_not_text": said}), NoJudge(), clinic.messaging)  # type: ignore[arg-type]  # as above
+    assert (only(clinic).outcome == "held") is (said is True)
+    assert not OptOut.objects.exists()

@@ -181,8 +181,8 @@ def test_it_does_not_say_that_nobody_was_reached_where_the_customer_spoke() -> N
 
 def test_it_shows_that_a_customer_wants_no_more_calls() -> None:
     ended = read(disconnection_reason="user_requested_dnc")
-    assert (ended.ending, ended.connected, ended.hints["do_not_call"]) == ("hung_up", True, True)
-    assert "do_not_call" not in read().hints
+    assert (ended.ending, ended.connected, ended.hints["do_not_text"]) == ("hung_up", True, True)
+    assert "do_not_text" not in read().hints
 
 
 def test_it_takes_no_menu_for_a_customer() -> None:

@@ -13,6 +13,7 @@ from postcall.calls.later import VOICEMAIL, belong_to, event_of, told
 from postcall.calls.models import Call, LaterEvent
 from postcall.calls.receive import take_back
 from postcall.followups.models import FollowUp, Reason
+from postcall.sources.ended_call import DO_NOT_TEXT
 from postcall.sources.kind import Addition
 from postcall.sources.models import Source
 from postcall.work import clock
@@ -61,7 +62,7 @@ def _add(call: Call, event: LaterEvent) -> None:
     belong_to(call, [event])
     before = {name: getattr(call, name) for name in (*_TOLD, "agent")}
     after = told(before, event.content)
-    if not _is_undecided(call):
+    if not _is_undecided(call) and call.customer_number_raw:
         # A text may be on its way to the number that is known.
         after |= {name: before[name] for name in _WHO_CALLED}
     for name in _TOLD:
@@ -74,6 +75,8 @@ def _add(call: Call, event: LaterEvent) -> None:
 def _is_news(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Whether it is anything that a decision about the call goes by."""
     if after["ending"] == VOICEMAIL != before["ending"]:
+        return True
+    if after["hints"].get(DO_NOT_TEXT) is True is not before["hints"].get(DO_NOT_TEXT):
         return True
     return any(after[name] != before[name] for name in ("variables", *_WHO_CALLED))
 

@@ -13,7 +13,7 @@ from postcall.agents.models import Agent
 from postcall.calls.additions import add
 from postcall.calls.known import OWN_IDS, calls_known_as
 from postcall.calls.models import Call
-from postcall.calls.receive import Receipt, assign, receive
+from postcall.calls.receive import Receipt, assign, file_away, receive
 from postcall.followups.optouts import hashed
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.kind import Addition, Ignored
@@ -90,8 +90,16 @@ class PutIn:
 
 
 @transaction.atomic
-def put_in(origin: Origin, read: EndedCall | Addition | Ignored, raw: bytes, agent: Agent | None = None) -> PutIn:
-    """As if the platform had sent it; `agent` takes the place of the one that it names.
+def put_in(
+    origin: Origin,
+    read: EndedCall | Addition | Ignored,
+    raw: bytes,
+    agent: Agent | None = None,
+    *,
+    follow_up: bool = True,
+) -> PutIn:
+    """As if the platform had sent it; `agent` takes the place of the one that it names. `follow_up` False: a call
+    that is new is for the log only, nothing is decided or sent.
 
     A call of the same kind and id that is here already is that call, whichever source it came through: one that was
     disconnected since, or none.
@@ -101,6 +109,8 @@ def put_in(origin: Origin, read: EndedCall | Addition | Ignored, raw: bytes, age
     if isinstance(read, Addition):
         return _add(origin, read, raw)
     receipt = _receive(origin, read, raw, agent)
+    if not follow_up and receipt.status == "accepted":
+        file_away(receipt.call)
     return PutIn(receipt.status, receipt.call)
 
 

@@ -15,7 +15,7 @@ from postcall.calls.known import OWN_IDS, lock_names, same_call
 from postcall.calls.lateness import is_recent
 from postcall.calls.later import VOICEMAIL, belong_to, told_all, told_of, values_by, waiting_for
 from postcall.calls.models import Call, LaterEvent, RawPayload
-from postcall.calls.numbers import number_columns
+from postcall.calls.numbers import but_for_ours, number_columns
 from postcall.followups.optouts import hashed, is_hashed
 from postcall.keeping.spellings import may_hold_number
 from postcall.sources.ended_call import EndedCall
@@ -127,11 +127,12 @@ def _known(workspace: Workspace, source_kind: str, ended: EndedCall) -> Call | N
 
 def content_of(ended: EndedCall, agent: Agent | None) -> dict[str, Any]:
     """What a report says of its call, by the fields of the Call."""
+    numbers = number_columns(ended.customer_number, ended.agent_number, agent)
     return {
         "agent": agent,
         "agent_ref": ended.agent or "",
         "direction": ended.direction or "",
-        **number_columns(ended.customer_number, ended.agent_number, agent),
+        **(numbers if ended.direction else but_for_ours(numbers, agent)),
         "started_at": ended.started_at,
         "ended_at": ended.ended_at,
         "end_reason": ended.end_reason or "",
@@ -258,6 +259,14 @@ def is_for_the_log(call: Call) -> bool:
     """Whether it was given its agent for the log only: then nothing is ever decided about it."""
     # Only such a call is done without ever having been taken.
     return call.status == Call.Status.DONE and call.generation == 0
+
+
+def file_away(call: Call) -> None:
+    """Keeps a call for the log only that came in this transaction; without its agent it waits for that."""
+    call.due_at = None
+    if call.status == Call.Status.RECEIVED:
+        call.status, call.processed_at = Call.Status.DONE, clock.now()
+    call.save(update_fields=["status", "due_at", "processed_at"])
 
 
 def take_back(call: Call) -> None:

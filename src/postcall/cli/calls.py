@@ -59,6 +59,13 @@ def ingest(
     wait: Annotated[
         bool, typer.Option(help="Wait until workers have decided them, and count the outcomes.")
     ] = True,
+    follow_up: Annotated[
+        bool | None,
+        typer.Option(
+            "--follow-up/--for-the-log",
+            help="Judge them and text, also about calls that ended more than a day ago; or only store them.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Put recorded calls through, as if their platform had just sent them. A call already known is not repeated."""
@@ -73,6 +80,8 @@ def ingest(
         tenant = workspace_named(in_workspace)
         origin = _origin(tenant, source)
         given = _agent(tenant, agent) if agent else None
+        if follow_up is None:
+            _ask_about_old_ones(tenant, origin, found)
         counts: Counter[str] = Counter()
         ids: dict[UUID, None] = {}
         problems: list[str] = []
@@ -82,7 +91,9 @@ def ingest(
                     counts["of another platform"] += 1
                     continue
                 try:
-                    done = put_in(origin, read_payload(origin.kind, raw), raw, given)
+                    done = put_in(
+                        origin, read_payload(origin.kind, raw), raw, given, follow_up=follow_up is not False
+                    )
                 except Unreadable as error:
                     problems.append(f"{where}: {in_words(error)}")
                     continue
@@ -101,6 +112,31 @@ def ingest(
         if problems:
             rest = "the others are stored" if counts else "nothing was stored"
             raise fail(f"{len(problems)} of {len(found)} could not be read; {rest}")
+
+
+def _ask_about_old_ones(tenant: Workspace, origin: Origin, found: list[tuple[str, bytes, str | None]]) -> None:
+    """Nobody is texted about a call of last month because its file was put in: whoever means to says so."""
+    from postcall.calls.lateness import ended_long_ago
+    from postcall.messages.accounts import reaches_phones
+    from postcall.sources.ended_call import EndedCall
+    from postcall.sources.kind import Unreadable
+    from postcall.sources.payloads import read_payload
+    from postcall.work import clock
+
+    if not reaches_phones(tenant):
+        return
+    old = 0
+    for _, raw, of_kind in found:
+        try:
+            read = read_payload(origin.kind, raw) if of_kind in (None, origin.kind) else None
+        except Unreadable:
+            continue
+        old += isinstance(read, EndedCall) and ended_long_ago(read.started_at, read.ended_at, clock.now())
+    if old:
+        raise fail(
+            f"{old} of {len(found)} ended more than a day ago, and nothing was stored: give --follow-up to judge "
+            "them and text their callers as if they had just ended, or --for-the-log to store them only"
+        )
 
 
 def _origin(tenant: Workspace, named: str) -> Origin:

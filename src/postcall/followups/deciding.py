@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from postcall.actions.message import MAX_LENGTH
 from postcall.actions.models import Revision
 from postcall.followups.compose import Composed, in_words, length_of
+from postcall.followups.facts import CallFacts
 from postcall.followups.handing import Draft, Sender
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.policy import FINAL, Go, Refused, Wait
 from postcall.followups.snapshot import Snapshot
+from postcall.judge import guards
 from postcall.judge.verdicts import Evidence, Verdict
 from postcall.workspaces.models import Workspace
 
@@ -23,10 +25,10 @@ MESSAGE, SKIPPED, HELD = FollowUp.Outcome.MESSAGE, FollowUp.Outcome.SKIPPED, Fol
 
 @dataclass(frozen=True)
 class Objection:
-    """What the customer said against being texted."""
+    """What the customer said against being texted. `evidence` None: the platform says that they may have."""
 
     explicit: bool
-    evidence: Evidence
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True)
@@ -134,20 +136,29 @@ def _with_gaps(reason: str, composed: Composed) -> str:
 
 def by_veto(objection: Objection | None) -> Decision | None:
     """What an explicit objection comes to, whatever else is said of the call."""
-    if objection is None or not objection.explicit:
+    if objection is None or not objection.explicit or objection.evidence is None:
         return None
-    return Decision(SKIPPED, Reason.ASKED_NOT_TO_BE_TEXTED, f"The customer said {_said(objection)}")
+    return Decision(SKIPPED, Reason.ASKED_NOT_TO_BE_TEXTED, f"The customer said {_said(objection.evidence)}")
 
 
 def _by_suspicion(matter: Matter) -> Decision | None:
     if matter.objection is None:
         return None
-    detail = f"The customer may not want a text; they said {_said(matter.objection)}"
+    evidence = matter.objection.evidence
+    says = f"they said {_said(evidence)}" if evidence else "the voice platform says so, and quotes nothing."
+    detail = f"The customer may not want a text; {says}"
     return Decision(HELD, Reason.ASKED_NOT_TO_BE_TEXTED, detail)
 
 
-def _said(objection: Objection) -> str:
-    return f"“{objection.evidence.quote}” (turn {objection.evidence.turn})."
+def _said(evidence: Evidence) -> str:
+    return f"“{evidence.quote}” (turn {evidence.turn})."
+
+
+def objection_in(call: CallFacts) -> Objection | None:
+    """What our own guard hears in the call, or else the platform's word: no reason to send, but one to ask."""
+    if found := guards.asked_not_to_be_texted(call.turns):
+        return Objection(found[0] == "explicit", found[1])
+    return Objection(explicit=False) if call.objected else None
 
 
 def _by_message(matter: Matter) -> Decision | None:

@@ -10,7 +10,7 @@ from typing import Any
 from postcall.calls.models import Call
 from postcall.judge.verdicts import Role, Turn
 from postcall.numbers import e164
-from postcall.sources.ended_call import EndedCall
+from postcall.sources.ended_call import DO_NOT_TEXT, EndedCall
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class CallFacts:
     """`customer_number` is E.164 or empty; what the platform wrote stands in `customer_number_raw`.
 
     `when` is what relative days are counted from: the call's start, else its end, else its arrival.
-    `variables` has the four namespaces of `EndedCall`.
+    `variables` has the four namespaces of `EndedCall`. `objected`: the platform says that the customer may not want
+    a text.
     """
 
     call_id: str
@@ -35,6 +36,7 @@ class CallFacts:
     variables: dict[str, Any]
     ending: str = ""
     redacted: Sequence[str] = ()
+    objected: bool = False
 
     @property
     def has_words(self) -> bool:
@@ -63,6 +65,7 @@ def facts_of(call: Call) -> CallFacts:
         end_reason=call.end_reason,
         ending=call.ending,
         redacted=call.redacted,
+        objected=call.hints.get(DO_NOT_TEXT) is True,
         connected=call.connected,
         turns=_turns(call.transcript),
         variables=call.variables,
@@ -83,6 +86,7 @@ def facts_of_ended(ended: EndedCall, *, region: str | None, now: datetime) -> Ca
         end_reason=ended.end_reason or "",
         ending=ended.ending or "",
         redacted=ended.redacted,
+        objected=ended.hints.get(DO_NOT_TEXT) is True,
         connected=ended.connected,
         turns=tuple(Turn(turn.role, turn.text) for turn in ended.transcript),
         variables=ended.variables.model_dump(),

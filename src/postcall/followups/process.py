@@ -17,7 +17,17 @@ from postcall.agents.models import Agent
 from postcall.calls.models import Call
 from postcall.followups import policy
 from postcall.followups.compose import Composed, compose
-from postcall.followups.deciding import HELD, MESSAGE, SKIPPED, Decision, Matter, Objection, by_veto, decide
+from postcall.followups.deciding import (
+    HELD,
+    MESSAGE,
+    SKIPPED,
+    Decision,
+    Matter,
+    Objection,
+    by_veto,
+    decide,
+    objection_in,
+)
 from postcall.followups.facts import CallFacts, facts_of
 from postcall.followups.gate import Contact, Stopped, contact_of, gate
 from postcall.followups.handing import Draft, Messaging, Sender, SendingFacts
@@ -261,10 +271,7 @@ class _Desk:
         return cls(call, agent, _items(call, agent, now), messaging, now)
 
     def _heard(self) -> Objection | None:
-        if not self.contact.customer:
-            return None
-        found = guards.asked_not_to_be_texted(self.facts.turns)
-        return Objection(found[0] == "explicit", found[1]) if found else None
+        return objection_in(self.facts) if self.contact.customer else None
 
     def decide_without_judge(self, judge: Judge) -> list[_Item]:
         """Decides what the gate or the customer's own words stop and what always goes out; returns the rest."""
@@ -347,6 +354,7 @@ class _Desk:
             self._opt_out(objection)
 
     def _opt_out(self, objection: Objection) -> None:
+        assert objection.evidence
         number, quote = self.contact.customer, objection.evidence.quote
         opt_out(self.agent.workspace_id, number, OptOut.Origin.SAID.value, quote=quote, call=self.call)
 

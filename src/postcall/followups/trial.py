@@ -11,7 +11,7 @@ from postcall.actions.bindings import Ask, Binding
 from postcall.actions.message import inputs_of
 from postcall.actions.models import Revision
 from postcall.followups.compose import Composed, compose
-from postcall.followups.deciding import Decision, Matter, Objection, decide
+from postcall.followups.deciding import Decision, Matter, Objection, decide, objection_in
 from postcall.followups.facts import CallFacts
 from postcall.followups.gate import Stopped, contact_of, gate
 from postcall.followups.handing import Sender
@@ -133,8 +133,7 @@ def _read(
 ) -> _Read:
     """What judge and guard say of the call. `listen`: a judge that hears objections is asked although nothing else
     has to be decided; where it fails at that, what always goes out goes."""
-    heard = guards.asked_not_to_be_texted(call.turns)
-    objection = Objection(heard[0] == "explicit", heard[1]) if heard else None
+    objection = objection_in(call)
     asks = {name: binding for name in inputs_of(message) if isinstance(binding := bindings.get(name), Ask)}
     only_listen = not (condition or asks)
     if not call.has_words or (only_listen and not (listen and judge.listens)):

@@ -221,6 +221,12 @@ def own_account(
     )
 
 
+def reaches_phones(workspace: Workspace) -> bool:
+    """Whether its texts leave the house, or may once an account is set up: all but the sandbox's do."""
+    current = sending_account(workspace.pk)
+    return current is None or current.account.kind != Account.Kind.SANDBOX
+
+
 def latest_own(workspace: Workspace) -> Account | None:
     """The workspace's own account as it was last saved, in force or not."""
     return Account.objects.filter(workspace=workspace, kind=Account.Kind.OWN).order_by("-id").first()

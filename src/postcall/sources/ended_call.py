@@ -30,6 +30,9 @@ Ending = Literal[
 Removed = Literal["transcript", "customer_number", "variables"]
 """What a platform took out of its report before it sent it."""
 
+DO_NOT_TEXT: Final = "do_not_text"
+"""The hint, true, with which a platform says that the customer may not want to be called or texted again."""
+
 NOT_REACHED: Final = frozenset({"no_answer", "busy", "failed", "canceled"})
 
 MAX_TURNS = 5_000
@@ -95,7 +98,8 @@ class EndedCall(Strict):
     )
     hints: dict[str, Any] = Field(
         default_factory=dict,
-        description="What the platform makes of the call: a summary, a success flag. Shown; never judged by.",
+        description="What the platform makes of the call: a summary, a success flag. Shown, and never a reason to "
+        "send; `do_not_text`: true holds what would be sent.",
     )
     also_known_as: list[Identifier] = Field(
         default_factory=list, max_length=10, description="Other ids by which later events of the platform name it."

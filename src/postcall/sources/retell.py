@@ -114,7 +114,7 @@ class _Report:
                 sentiment=loose.text(self.analysis.get("user_sentiment")),
                 # What a model made of the words, unlike the reason voicemail_reached.
                 in_voicemail=self.analysis.get("in_voicemail"),
-                do_not_call=True if reason == "user_requested_dnc" else None,
+                do_not_text=True if reason == "user_requested_dnc" else None,
             ),
         )
 
