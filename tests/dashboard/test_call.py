@@ -523,11 +523,21 @@ def test_it_tells_how_the_call_ended_and_what_the_platform_makes_of_it(
 
 
 def test_it_tells_what_was_taken_out_and_what_follows(browser_client: Client, workspace: Workspace) -> None:
-    call = a_call(an_agent(workspace), transcript=[], redacted=["transcript", "customer_number"])
+    call = a_call(
+        an_agent(workspace), transcript=[], redacted=["transcript", "customer_number"], customer_number=""
+    )
     page = browser_client.get(f"/w/{workspace.pk}/calls/{call.pk}").content.decode()
     assert "Vapi took something out before it sent this call" in page
     assert "Conditions cannot be judged without it" in page
     assert "There is no number to text." in page
+    assert "Number redacted" in page
+
+
+def test_it_ticks_no_text_for_a_call_whose_agent_is_a_guess(browser_client: Client, workspace: Workspace) -> None:
+    an_agent(workspace)
+    call = a_call(None, workspace, agent_ref="asst-unknown")
+    page = browser_client.get(f"/w/{workspace.pk}/calls/{call.pk}").content.decode()
+    assert 'name="follow_up" value="1">' in page
 
 
 def test_it_tells_that_more_is_to_come(browser_client: Client, workspace: Workspace) -> None:

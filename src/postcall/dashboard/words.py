@@ -14,6 +14,7 @@ from postcall.calls.models import Call
 from postcall.followups.models import FollowUp, Reason
 from postcall.messages.models import Message
 from postcall.sources.kinds import KINDS
+from postcall.words import is_redacted
 
 Tone = Literal["good", "wait", "bad", "idle"]
 
@@ -29,7 +30,7 @@ REASONS: Final[dict[str, str]] = {
     Reason.NOT_CONNECTED: "nobody answered",
     Reason.VOICEMAIL: "voicemail",
     Reason.NO_TRANSCRIPT: "no transcript",
-    Reason.REDACTED: "transcript redacted",
+    Reason.REDACTED: "redacted by the platform",
     Reason.AGENT_UNKNOWN: "agent unknown",
     Reason.NO_RECIPIENT: "no number to text",
     Reason.INVALID_RECIPIENT: "not a phone number",
@@ -298,7 +299,7 @@ def caller_name(call: Call) -> str:
             continue
         for key in _NAMES:
             value = values.get(key)
-            if not isinstance(value, str) or not 0 < len(name := value.strip()) <= 60:
+            if not isinstance(value, str) or not 0 < len(name := value.strip()) <= 60 or is_redacted(name):
                 continue
             last = values.get("last_name") if key == "first_name" else None
             return f"{name} {last.strip()}".strip() if isinstance(last, str) else name

@@ -49,7 +49,7 @@ MEND: dict[str, str] = {
     Reason.NOT_CONNECTED: "Nothing to do.",
     Reason.VOICEMAIL: "Nothing to do.",
     Reason.NO_TRANSCRIPT: "Have the voice platform send transcripts, or use an action that always goes out.",
-    Reason.REDACTED: "Have the voice platform send the plain value, or bind the input elsewhere.",
+    Reason.REDACTED: "Have the voice platform leave it in, or have the action take it from elsewhere.",
     Reason.AGENT_UNKNOWN: "Add the agent with the platform's id, then assign the call.",
     Reason.NO_RECIPIENT: "Have the platform send the customer's number, or set a number on the attachment.",
     Reason.INVALID_RECIPIENT: "Have the platform send numbers in full, such as +14155550132.",
