@@ -524,7 +524,11 @@ def test_it_tells_how_the_call_ended_and_what_the_platform_makes_of_it(
 
 def test_it_tells_what_was_taken_out_and_what_follows(browser_client: Client, workspace: Workspace) -> None:
     call = a_call(
-        an_agent(workspace), transcript=[], redacted=["transcript", "customer_number"], customer_number=""
+        an_agent(workspace),
+        transcript=[],
+        redacted=["transcript", "customer_number"],
+        customer_number="",
+        variables={},
     )
     page = browser_client.get(f"/w/{workspace.pk}/calls/{call.pk}").content.decode()
     assert "Vapi took something out before it sent this call" in page
