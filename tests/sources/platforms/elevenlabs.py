@@ -144,6 +144,6 @@ PLATFORM = Platform(
     other_auth={"secret": "wsec_fedcba9876543210fedcba9876543210"},
     body=json.dumps(EVENT).encode(),
     sign=sign,
-    stale_s=3601,
+    stale_s=3630,
     needed=("elevenlabs-signature",),
 )

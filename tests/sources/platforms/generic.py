@@ -32,6 +32,6 @@ PLATFORM = Platform(
         }
     ).encode(),
     sign=sign,
-    stale_s=301,
+    stale_s=330,
     needed=("webhook-id", "webhook-timestamp", "webhook-signature"),
 )

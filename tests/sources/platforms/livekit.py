@@ -108,6 +108,6 @@ PLATFORM = Platform(
         }
     ).encode(),
     sign=sign,
-    stale_s=VALID_S + LEEWAY_S + 2,
+    stale_s=VALID_S + LEEWAY_S + 30,
     needed=("authorization",),
 )

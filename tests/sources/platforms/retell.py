@@ -76,6 +76,6 @@ PLATFORM = Platform(
     other_auth={"secret": "key_of_the_tests_only_2"},
     body=event(),
     sign=sign,
-    stale_s=301,
+    stale_s=330,
     needed=("x-retell-signature",),
 )

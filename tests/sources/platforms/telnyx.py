@@ -95,6 +95,6 @@ PLATFORM = Platform(
     other_auth=auth_of(private_key(2)),
     body=json.dumps(event("call.conversation.ended", ENDED)).encode(),
     sign=sign,
-    stale_s=301,
+    stale_s=330,
     needed=("telnyx-signature-ed25519", "telnyx-timestamp"),
 )

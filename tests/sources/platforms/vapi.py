@@ -88,6 +88,6 @@ PLATFORM = Platform(
     other_auth={"secret": "WllYV1ZVVFNSUVBPTk1MS0pJSEdGRURDQkE="},
     body=json.dumps({"message": MESSAGE}).encode(),
     sign=sign,
-    stale_s=301,
+    stale_s=330,
     needed=("x-signature", "x-timestamp"),
 )
