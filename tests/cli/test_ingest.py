@@ -12,7 +12,7 @@ from postcall.calls.models import Call
 from postcall.calls.receive import receive
 from postcall.followups.optouts import hashed
 from postcall.keeping import export
-from postcall.messages.accounts import use_sandbox
+from postcall.messages.accounts import use_own, use_sandbox
 from postcall.sources.kinds import KINDS
 from postcall.sources.models import Source
 from postcall.work import clock
@@ -252,6 +252,8 @@ def test_it_texts_about_calls_of_the_day_before_yesterday_only_when_told(
     workspace = Workspace.objects.get(name="Default")
     if sandbox:
         use_sandbox(workspace)
+    else:
+        use_own(workspace, account_sid="AC" + "1" * 32, auth_token="2" * 32, from_number="+14155550100")
     Agent.objects.create(workspace=workspace, name="Front desk", timezone="UTC")
     ended_at = (clock.now() - timedelta(days=days)).isoformat()
     ended = ingest(json.dumps(CALL | {"ended_at": ended_at}), "--agent", "Front desk", *options)

@@ -21,7 +21,7 @@ from postcall.keeping.spellings import may_hold_number
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.models import Source
 from postcall.work import clock
-from postcall.work.rows import find, insert, insert_if_free
+from postcall.work.rows import find, insert, insert_if_free, write
 from postcall.work.wake import wake
 from postcall.workspaces.models import Workspace
 
@@ -263,10 +263,8 @@ def is_for_the_log(call: Call) -> bool:
 
 def file_away(call: Call) -> None:
     """Keeps a call for the log only that came in this transaction; without its agent it waits for that."""
-    call.due_at = None
     if call.status == Call.Status.RECEIVED:
-        call.status, call.processed_at = Call.Status.DONE, clock.now()
-    call.save(update_fields=["status", "due_at", "processed_at"])
+        write(call, status=Call.Status.DONE.value, due_at=None, processed_at=clock.now())
 
 
 def take_back(call: Call) -> None:
