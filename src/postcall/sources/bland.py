@@ -107,7 +107,7 @@ class Bland:
             raise Unreadable("this is not Bland's post-call webhook")
         if call_id is None:
             raise Unreadable("this is not an ended call", [("call_id", "is required")])
-        status = _word(event.get("status")) or _word(event.get("queue_status"))
+        status = loose.word(event.get("status")) or loose.word(event.get("queue_status"))
         if status in _UNDER_WAY and event.get("completed") is not True:
             return Ignored(status)
         return _ended(call_id, event)
@@ -245,7 +245,7 @@ def _reason(event: dict[str, Any]) -> str | None:
     if said := loose.text(event.get("error_message"), 255):
         return said
     status = loose.text(event.get("status")) or loose.text(event.get("queue_status"))
-    if status and _word(status) not in ("completed", "complete"):
+    if status and loose.word(status) not in ("completed", "complete"):
         return status[:255]
     party = loose.text(event.get("call_ended_by"), 200)
     return f"ended by {party}" if party else status and status[:255]
@@ -253,14 +253,14 @@ def _reason(event: dict[str, Any]) -> str | None:
 
 def _ending(event: dict[str, Any], *, spoke: bool) -> Ending | None:
     """Where somebody spoke, none of the endings by which nobody is reached."""
-    words = [_word(event.get(name)) for name in ("answered_by", "status", "queue_status")]
+    words = [loose.word(event.get(name)) for name in ("answered_by", "status", "queue_status")]
     found = next((_BY_WORD[word] for word in words if word in _BY_WORD), None)
     if found is not None and (found not in NOT_REACHED or not spoke):
         return "failed" if found == "error" and not spoke else found
     # disposition_tag is a model's opinion: "TRANSFERRED" was seen of a call that was not.
     if _digits(event.get("transferred_to")):
         return "transferred"
-    if found_party := _BY_PARTY.get(_word(event.get("call_ended_by"))):
+    if found_party := _BY_PARTY.get(loose.word(event.get("call_ended_by"))):
         return found_party
     if loose.text(event.get("error_message")) and event.get("completed") is not True:
         return "error" if spoke else "failed"
@@ -270,7 +270,7 @@ def _ending(event: dict[str, Any], *, spoke: bool) -> Ending | None:
 def _connected(event: dict[str, Any], ending: Ending | None) -> bool | None:
     if ending in NOT_REACHED:
         return False
-    return True if _word(event.get("answered_by")) == "human" else None
+    return True if loose.word(event.get("answered_by")) == "human" else None
 
 
 def _variables(
@@ -308,8 +308,3 @@ def _hints(event: dict[str, Any]) -> dict[str, Any]:
 def _other_ids(event: dict[str, Any], call_id: str) -> list[str]:
     other = loose.identifier(event.get("c_id"))
     return [other] if other and other != call_id else []
-
-
-def _word(value: Any) -> str:
-    """A documented word, however it was spelt: `no-answer` as `no_answer`."""
-    return re.sub(r"[\s-]+", "_", (loose.text(value) or "").lower())

@@ -171,7 +171,7 @@ def _conversation(conversation_id: str, data: dict[str, Any]) -> EndedCall:
     reason = loose.text(metadata.get("termination_reason"), 255) or loose.text(
         loose.at(metadata, "error.reason"), 255
     )
-    result = _word(phone.get("call_result") or loose.at(metadata, "whatsapp.call_result"))
+    result = loose.word(phone.get("call_result") or loose.at(metadata, "whatsapp.call_result"))
     ending = _ending(result, said, reason, failed=data.get("status") == "failed", spoke=spoke)
     return EndedCall(
         external_id=conversation_id,
@@ -384,8 +384,8 @@ def _hints(data: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
 def _never_began(conversation_id: str, data: dict[str, Any], at: Any) -> EndedCall:
     """An outbound call that reached nobody; what the carrier says of it stands in `metadata.body`."""
     body = loose.mapping(loose.at(data, "metadata.body"))
-    named = _word(data.get("failure_reason"))
-    status = _word(body.get("CallStatus") or body.get("call_status"))
+    named = loose.word(data.get("failure_reason"))
+    status = loose.word(body.get("CallStatus") or body.get("call_status"))
     code = loose.number(body.get("sip_status_code") or body.get("SipResponseCode"))
     ending = _BY_RESULT.get(named) or _BY_RESULT.get(status) or _BY_SIP.get(int(code or 0)) or "failed"
     told = (data.get("failure_reason"), body.get("error_reason"), body.get("CallStatus"), body.get("sip_status"))
@@ -429,8 +429,3 @@ def _machine(data: dict[str, Any]) -> Addition | None:
 
 def _plain(value: Any) -> str:
     return (loose.text(value) or "").lower()
-
-
-def _word(value: Any) -> str:
-    """A documented word, however it was spelt: `no-answer` as `no_answer`."""
-    return re.sub(r"[\s-]+", "_", _plain(value))

@@ -14,11 +14,10 @@ from pydantic import Field, StringConstraints, model_validator
 
 from postcall.shapes import Strict
 from postcall.sources.kind import Delivery, NotVerified
+from postcall.sources.loose import MILLISECONDS_FROM
 from postcall.sources.signing import fresh, header, one_of, seconds
 
 FRESH_FOR: Final = timedelta(minutes=5)
-# Past this, a number of seconds since 1970 is one of milliseconds: the year 5138.
-_MILLISECONDS_FROM: Final = 1e11
 _PARTS: Final = re.compile(r"\{(body|timestamp|method|url|svix-id)\}")
 
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$", to_lower=True)]
@@ -90,7 +89,7 @@ class HmacPlan(Strict):
         written = header(delivery, self.timestamp_header)
         # [G] The unit is not documented.
         moment = seconds(written, self.timestamp_header)
-        fresh(moment / 1000 if moment >= _MILLISECONDS_FROM else moment, FRESH_FOR, self.timestamp_header)
+        fresh(moment / 1000 if moment >= MILLISECONDS_FROM else moment, FRESH_FOR, self.timestamp_header)
         return written
 
     def _key(self, secret: str) -> bytes:

@@ -146,7 +146,8 @@ def _reported(report: dict[str, Any], beside: dict[str, Any]) -> EndedCall:
     phone = _attributes(beside)
     given = loose.mapping(beside.get("metadata"))
     ended = loose.moment(report.get("timestamp"))
-    started = _before(ended, report.get("duration_ms"))
+    length = loose.number(report.get("duration_ms"))
+    started = loose.earlier(ended, None if length is None else length / 1000)
     said = conversation(
         loose.listing(loose.at(report, "chat_history.items")), started or _first(report), spoken=_spoken
     )
@@ -254,16 +255,6 @@ def _first(report: dict[str, Any]) -> datetime | None:
     items = map(loose.mapping, loose.listing(loose.at(report, "chat_history.items")))
     times = (loose.moment(item.get("created_at") or item.get("createdAt")) for item in items)
     return min((time for time in times if time is not None), default=None)
-
-
-def _before(ended: datetime | None, by_ms: Any) -> datetime | None:
-    length = loose.number(by_ms)
-    if ended is None or length is None or length < 0:
-        return None
-    try:
-        return ended - timedelta(milliseconds=length)
-    except OverflowError:
-        return None
 
 
 def _nanoseconds(value: Any) -> datetime | None:

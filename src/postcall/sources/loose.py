@@ -21,7 +21,7 @@ from postcall.sources.reading import is_too_deep
 MAX_ID: Final = 255
 MAX_NUMBER: Final = 64
 # Past this, a number of seconds since 1970 is one of milliseconds: the year 5138.
-_MILLISECONDS_FROM: Final = 1e11
+MILLISECONDS_FROM: Final = 1e11
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -73,6 +73,11 @@ def text(value: Any, most: int | None = None) -> str | None:
     return value.strip()[:most]
 
 
+def word(value: Any) -> str:
+    """A documented word, however it was spelt: `No-Answer` as `no_answer`."""
+    return re.sub(r"[\s-]+", "_", (text(value) or "").lower())
+
+
 def identifier(value: Any) -> str | None:
     """An id; None for one that is longer than any is, since a cut one would be another's."""
     found = text(value)
@@ -98,7 +103,7 @@ def moment(value: Any) -> datetime | None:
     if found is None or found <= 0:
         return None
     try:
-        return datetime.fromtimestamp(found / 1000 if found >= _MILLISECONDS_FROM else found, UTC)
+        return datetime.fromtimestamp(found / 1000 if found >= MILLISECONDS_FROM else found, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -111,6 +116,17 @@ def _written(value: str) -> datetime | None:
         # In UTC, since at either end of the calendar a time may be one that has none there, and cannot be stored.
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
+        return None
+
+
+def earlier(end: datetime | None, by_seconds: Any) -> datetime | None:
+    """The moment so many seconds before `end`, where both are known."""
+    length = number(by_seconds)
+    if end is None or length is None or length < 0:
+        return None
+    try:
+        return end - timedelta(seconds=length)
+    except OverflowError:
         return None
 
 

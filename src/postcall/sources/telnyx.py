@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -134,7 +134,7 @@ def _event_of(body: bytes) -> dict[str, Any]:
 
 def _ended(event: dict[str, Any], payload: dict[str, Any]) -> EndedCall:
     ended_at, length = loose.moment(event.get("occurred_at")), loose.number(payload.get("duration_sec"))
-    started_at = _before(ended_at, length)
+    started_at = loose.earlier(ended_at, length)
     messages = payload.get("messages")
     said = conversation(loose.listing(messages), started_at)
     reason = loose.text(payload.get("reason"), loose.MAX_ID)
@@ -217,15 +217,6 @@ def _number(value: Any) -> str | None:
 
 def _is_assistant(value: Any) -> bool:
     return "assistant-" in (loose.text(value) or "").lower()
-
-
-def _before(ended_at: datetime | None, length: float | None) -> datetime | None:
-    if ended_at is None or length is None or length < 0:
-        return None
-    try:
-        return ended_at - timedelta(seconds=length)
-    except OverflowError:
-        return None
 
 
 def _connected(messages: Any, said: Conversation, length: float | None) -> bool | None:

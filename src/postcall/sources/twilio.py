@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, parse_qsl, urlparse
@@ -180,7 +180,7 @@ def _reported(call_sid: str, form: Mapping[str, str], status: str, session: str 
         direction=direction,
         customer_number=loose.text(customer, loose.MAX_NUMBER) if direction else None,
         agent_number=agent_number,
-        started_at=_before(ended, form.get("CallDuration")),
+        started_at=loose.earlier(ended, form.get("CallDuration")),
         ended_at=ended,
         end_reason=loose.text(status, 255) if is_over and status else session,
         ending=_ending(form, status, session),
@@ -258,10 +258,3 @@ def _moment(written: str | None) -> datetime | None:
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return loose.moment(written)
-
-
-def _before(end: datetime | None, by_seconds: str | None) -> datetime | None:
-    length = loose.number(by_seconds)
-    if end is None or length is None or not 0 <= length <= timedelta(days=7).total_seconds():
-        return None
-    return end - timedelta(seconds=length)
