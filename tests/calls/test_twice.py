@@ -27,8 +27,8 @@ from postcall.messages.handing import TwilioMessaging
 from postcall.messages.models import Message
 from postcall.messages.send import send
 from postcall.sandbox.running import Sandbox
-from postcall.sources.generic import Generic
 from postcall.sources.models import Source
+from postcall.sources.platforms.generic import Generic
 from postcall.work import clock
 from postcall.work.leases import take
 from postcall.workspaces.models import ApiKey, Workspace

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from postcall.sources.bland import Bland
 from postcall.sources.ended_call import EndedCall, Ending, Turn, Variables
 from postcall.sources.kind import Delivery, Ignored, Unreadable
+from postcall.sources.platforms.bland import Bland
 
 from .platforms.bland import EVENT, PLATFORM, sign
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from postcall.sources.elevenlabs import ElevenLabs
 from postcall.sources.ended_call import EndedCall, Ending, Turn, Variables
 from postcall.sources.kind import Addition, Delivery, Ignored, NotVerified, Unreadable
+from postcall.sources.platforms.elevenlabs import ElevenLabs
 
 from .platforms.elevenlabs import EVENT, PLATFORM, sign
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from postcall.sources.ended_call import EndedCall, Turn
-from postcall.sources.generic import Generic
 from postcall.sources.kind import Ignored, Unreadable
+from postcall.sources.platforms.generic import Generic
 
 MESSAGES = [
     {"role": "system", "content": "You are the front desk."},

@@ -14,7 +14,7 @@ from postcall.calls.models import Call
 from postcall.calls.receive import receive
 from postcall.sources.ended_call import EndedCall, Turn, Variables
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
-from postcall.sources.livekit import LiveKit
+from postcall.sources.platforms.livekit import LiveKit
 from postcall.workspaces.models import Workspace
 
 from .platforms.livekit import CALLER, ITEMS, PLATFORM, REPORT, STARTED, message, token

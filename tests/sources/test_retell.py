@@ -13,7 +13,7 @@ import pytest
 
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
-from postcall.sources.retell import Retell
+from postcall.sources.platforms.retell import Retell
 
 from .platforms.retell import BOOKED, BOOKING, CALL, GREETING, OFFER, WISH, event, said
 

@@ -20,8 +20,8 @@ from outbound.servers import serving
 from postcall.calls.models import Call
 from postcall.sources.editing import SourceContent, create_source
 from postcall.sources.ended_call import EndedCall
-from postcall.sources.generic import Generic
 from postcall.sources.models import Source
+from postcall.sources.platforms.generic import Generic
 from postcall.workspaces.models import Workspace
 
 from .platforms.livekit import CALLER, REPORT

@@ -15,7 +15,7 @@ from postcall.calls.models import Call
 from postcall.sources.ended_call import EndedCall, Turn, Variables
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
 from postcall.sources.models import Source
-from postcall.sources.synthflow import Synthflow
+from postcall.sources.platforms.synthflow import Synthflow
 from postcall.workspaces.models import Workspace
 
 from .platforms.synthflow import PLATFORM, REPORT, sign

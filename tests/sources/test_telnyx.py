@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.kind import Addition, Delivery, Ignored, NotVerified, Unreadable
-from postcall.sources.telnyx import PublicKey, Telnyx
+from postcall.sources.platforms.telnyx import PublicKey, Telnyx
 
 from .platforms.telnyx import ENDED, IDS, PLATFORM, event
 

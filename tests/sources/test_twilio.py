@@ -18,7 +18,7 @@ from postcall.calls.models import Call
 from postcall.sources.ended_call import EndedCall, Turn, Variables
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
 from postcall.sources.models import Source
-from postcall.sources.twilio import Twilio
+from postcall.sources.platforms.twilio import Twilio
 from postcall.workspaces.models import Workspace
 
 from .platforms import URL

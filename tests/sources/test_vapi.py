@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 from postcall.sources.editing import SourceContent, create_source, renew_secret
 from postcall.sources.ended_call import EndedCall
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
-from postcall.sources.vapi import Credential, Vapi
+from postcall.sources.platforms.vapi import Credential, Vapi
 from postcall.workspaces.models import Workspace
 
 from .platforms.vapi import MESSAGE, PLATFORM, START_MS, said

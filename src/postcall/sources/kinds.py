@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from postcall.sources.bland import Bland
-from postcall.sources.elevenlabs import ElevenLabs
-from postcall.sources.generic import Generic
 from postcall.sources.kind import SourceKind
-from postcall.sources.livekit import LiveKit
-from postcall.sources.retell import Retell
-from postcall.sources.synthflow import Synthflow
-from postcall.sources.telnyx import Telnyx
-from postcall.sources.twilio import Twilio
-from postcall.sources.vapi import Vapi
+from postcall.sources.platforms.bland import Bland
+from postcall.sources.platforms.elevenlabs import ElevenLabs
+from postcall.sources.platforms.generic import Generic
+from postcall.sources.platforms.livekit import LiveKit
+from postcall.sources.platforms.retell import Retell
+from postcall.sources.platforms.synthflow import Synthflow
+from postcall.sources.platforms.telnyx import Telnyx
+from postcall.sources.platforms.twilio import Twilio
+from postcall.sources.platforms.vapi import Vapi
 
 KINDS: Final[dict[str, SourceKind]] = {
     kind.name: kind

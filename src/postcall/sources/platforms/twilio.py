@@ -28,8 +28,8 @@ from postcall.sources import loose
 from postcall.sources.auth import OneSecret, secrets_of
 from postcall.sources.chat import conversation
 from postcall.sources.ended_call import Direction, EndedCall, Ending, Turn, Variables
-from postcall.sources.generic import Generic
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
+from postcall.sources.platforms.generic import Generic
 from postcall.sources.reading import NotJson, read_json
 from postcall.sources.signing import header, one_of
 
