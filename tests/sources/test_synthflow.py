@@ -93,11 +93,12 @@ def test_it_reads_the_whole_call() -> None:
     [
         ({"opted_in": "true", "no_opt_out": "true"}, None),
         ({"opted_in": "not_applicable", "no_opt_out": None, "goal": "false"}, None),
-        ({"opted_in": "false"}, True),
+        ({"opted_in": "false", "no_opt_out": "true"}, None),
+        ({"no_opt_out": "false"}, True),
         ({"no_opt_out": False}, True),
     ],
 )
-def test_it_says_of_a_mark_against_consent_that_no_text_may_be_wanted(
+def test_it_says_of_the_mark_of_an_opt_out_that_no_text_may_be_wanted(
     analysis: dict[str, Any], held: bool | None
 ) -> None:
     read = parse({"call": {"call_id": "c-1", "model_id": "m-1"}, "analysis": analysis})

@@ -349,14 +349,14 @@ def _redacted(
 
 def _hints(analysis: Mapping[str, Any], actions: _Actions) -> dict[str, Any]:
     """Each field of `analysis` is a mark (true, partial, false), `call_summary` too: whether, not what. The two
-    about consent stand beside the others: their `true` is no consent of ours, their `false` is looked into [G: that
-    a call in which consent was no matter is marked `not_applicable`]."""
+    about consent stand beside the others: their `true` is no consent of ours. That somebody did opt out is looked into;
+    that nobody opted in may be true of every call in which it was no matter [G]."""
     beside = ("goal", "opted_in", "no_opt_out")
     return loose.kept(
         successful=analysis.get("goal"),
         opted_in=analysis.get("opted_in"),
         no_opt_out=analysis.get("no_opt_out"),
         analysis=loose.kept(**{name: value for name, value in analysis.items() if name not in beside}),
-        do_not_text=any(str(analysis.get(name)).lower() == "false" for name in beside[1:]) or None,
+        do_not_text=str(analysis.get("no_opt_out")).lower() == "false" or None,
         evaluations=actions.evaluations,
     )
