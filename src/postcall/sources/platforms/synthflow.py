@@ -349,8 +349,8 @@ def _redacted(
 
 def _hints(analysis: Mapping[str, Any], actions: _Actions) -> dict[str, Any]:
     """Each field of `analysis` is a mark (true, partial, false), `call_summary` too: whether, not what. The two
-    about consent stand beside the others: their `true` is no consent of ours. That somebody did opt out is looked into;
-    that nobody opted in may be true of every call in which it was no matter [G]."""
+    about consent stand beside the others: their `true` is no consent of ours. That somebody did opt out is looked
+    into; that nobody opted in may be true of every call in which it was no matter [G]."""
     beside = ("goal", "opted_in", "no_opt_out")
     return loose.kept(
         successful=analysis.get("goal"),
