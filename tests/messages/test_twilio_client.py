@@ -215,6 +215,25 @@ def test_it_does_not_begin_when_it_may_not(clinic: Clinic) -> None:
     assert not clinic.sandbox.requests
 
 
+@pytest.mark.parametrize("asked", [2, 3])
+def test_it_writes_no_request_whose_time_was_over_meanwhile(clinic: Clinic, asked: int) -> None:
+    """Before its head was written, and before its body was."""
+    answers = iter([True] * (asked - 1) + [False])
+    outcome = twilio_client.create(
+        clinic.account,
+        to=ANN,
+        sender=Sender("+15005550006"),
+        body=BODY,
+        status_callback=None,
+        valid_for_s=1,
+        may_begin=lambda: next(answers),
+    )
+    assert isinstance(outcome, NotReached)
+    assert not clinic.sandbox.creates
+    assert isinstance(create(clinic.account), Accepted)
+    assert sum(clinic.sandbox.creates.values()) == 1
+
+
 def test_without_a_sandbox_nothing_is_reached(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("POSTCALL_SANDBOX_URL")
     assert isinstance(create(clinic.account), NotReached)

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from ssl import SSLCertVerificationError
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import requests
@@ -27,6 +27,8 @@ from requests.adapters import HTTPAdapter
 from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]  # the SDK ships no types
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # the SDK ships no types
 from twilio.rest import Client  # type: ignore[import-untyped]  # the SDK ships no types
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
 from postcall.followups.handing import Sender
@@ -116,6 +118,61 @@ class Unread:
     denied: bool = False
 
 
+class _TooLate(Exception):
+    """The request was not written: its time was over."""
+
+
+_begins = threading.local()
+"""Of each thread: what is asked before its request is written."""
+
+
+class _Fenced:
+    """A connection that asks once more when it stands and nothing is left to do but write: preparing a request and
+    connecting take long on a busy machine, and a process may be stopped meanwhile."""
+
+    sock: Any
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()  # type: ignore[attr-defined]  # the connection's, to which this is added
+        may_begin = getattr(_begins, "may", None)
+        if may_begin is not None and not may_begin():
+            raise _TooLate
+        super().send(data)  # type: ignore[misc]  # as above
+
+
+class _HttpConnection(_Fenced, HTTPConnection):
+    pass
+
+
+class _HttpsConnection(_Fenced, HTTPSConnection):
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Whose connections are fenced."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        _fence(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        return _fence(super().proxy_manager_for(*args, **kwargs))
+
+
+def _fence(manager: PoolManager) -> PoolManager:
+    manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    return manager
+
+
 class _Http(TwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
     """Keeps each thread's last response: the SDK's exceptions do not carry headers. And how far Twilio's clock was
     ahead of ours when it answered last; None: not known yet."""
@@ -129,7 +186,7 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
         # The SDK's constructor compares the timeout with a number; its requests take a pair.
         self.timeout = TIMEOUT_S
         for scheme in ("https://", "http://"):
-            self.session.mount(scheme, HTTPAdapter(pool_maxsize=IN_FLIGHT, max_retries=0))
+            self.session.mount(scheme, _Adapter(pool_maxsize=IN_FLIGHT, max_retries=0))
         self._last = threading.local()
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
@@ -152,6 +209,8 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
         return None if response is None else response.status_code
 
 
+_TOO_SLOW: Final = NotReached("The worker was too slow to begin in time.")
+
 _clients: dict[tuple[UUID, str], Client] = {}
 _clients_lock = threading.Lock()
 
@@ -166,7 +225,8 @@ def create(
     valid_for_s: float,
     may_begin: Callable[[], bool],
 ) -> Outcome:
-    """Hands one text to Twilio. `may_begin` is asked right before the request: False, and none is made."""
+    """Hands one text to Twilio. `may_begin` is asked before the request is made, and again before each part of it
+    is written: False, and it is not. Twilio makes no text of a request without its end."""
     client = _client(account)
     if client is None:
         return NotReached("The sandbox is not running.")
@@ -180,15 +240,20 @@ def create(
     }
     with _slots:
         if not may_begin():
-            return NotReached("The worker was too slow to begin in time.")
+            return _TOO_SLOW
+        _begins.may = may_begin
         try:
             instance = client.messages.create(**{name: value for name, value in given.items() if value is not None})
+        except _TooLate:
+            return _TOO_SLOW
         except TwilioException as error:
             return _refusal(error, client.http_client.headers)
         except requests.RequestException as error:
             return NotReached(_named(error)) if _surely_unwritten(error) else Ambiguous(_named(error))
         except (ValueError, TypeError, AttributeError) as error:
             return Ambiguous(f"Twilio's answer is unreadable ({_named(error)}).")
+        finally:
+            _begins.may = None
         message = _read(instance)
         if not is_sid(message.sid):
             return Ambiguous("Twilio's answer names no message.")
