@@ -512,7 +512,7 @@ def test_it_texts_no_number_of_ours_while_it_is_open_who_called_whom(source: Sou
     decide()
     call = Call.objects.get(external_id="c-1")
     assert (call.customer_number, call.customer_number_raw) == ("", "")
-    assert reasons()[-1] == "no_recipient"
+    assert FollowUp.objects.get(call=call).reason == "no_recipient"
     tell(source, direction="outbound", customer_number=ANN, agent_number=OURS)
     decide()
     assert [message.to for message in Message.objects.filter(follow_up__call=call)] == [ANN]
