@@ -21,26 +21,8 @@ from postcall.work import clock
 from postcall.work.wake import wake
 from postcall.workspaces.scope import within
 
-# How people know the fields; the numbers stand as they came and as we read them.
-_KNOWN_AS: Final = {
-    "agent": "agent",
-    "agent_ref": "agent",
-    "direction": "direction",
-    "customer_number": "customer_number",
-    "customer_number_raw": "customer_number",
-    "agent_number": "agent_number",
-    "started_at": "started_at",
-    "ended_at": "ended_at",
-    "end_reason": "end_reason",
-    "ending": "ending",
-    "connected": "connected",
-    "final": "final",
-    "transcript": "transcript",
-    "variables": "variables",
-    "redacted": "redacted",
-    "hints": "hints",
-    "also_known_as": "also_known_as",
-}
+# The fields that the API names otherwise.
+_KNOWN_AS: Final = {"agent_ref": "agent", "customer_number_raw": "customer_number"}
 
 
 class CannotReplay(Exception):
@@ -89,7 +71,7 @@ def replay(call: Call) -> Replayed:
 
 
 def _changed(call: Call, content: dict[str, Any]) -> tuple[str, ...]:
-    names = [_KNOWN_AS[name] for name, value in content.items() if getattr(call, name) != value]
+    names = [_KNOWN_AS.get(name, name) for name, value in content.items() if getattr(call, name) != value]
     return tuple(dict.fromkeys(names))
 
 

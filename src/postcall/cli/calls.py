@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from postcall.agents.models import Agent
     from postcall.calls.models import Call
     from postcall.calls.origin import Origin
+    from postcall.sources.ended_call import EndedCall
+    from postcall.sources.kind import Addition, Ignored
     from postcall.workspaces.models import Workspace
+
+    Read = EndedCall | Addition | Ignored
 
 DECIDED_S = 180.0
 MOST_SHOWN = 20
@@ -74,69 +78,72 @@ def ingest(
         raise fail("no calls found: give .json or .jsonl files, or folders that hold them")
     with prepared():
         from postcall.calls.origin import put_in
-        from postcall.sources.kind import Unreadable
-        from postcall.sources.payloads import in_words, read_payload
 
         tenant = workspace_named(in_workspace)
         origin = _origin(tenant, source)
         given = _agent(tenant, agent) if agent else None
+        ours = [(where, raw) for where, raw, kind in found if kind in (None, origin.kind)]
+        readable, problems = _read(ours, origin.kind)
         if follow_up is None:
-            _ask_about_old_ones(tenant, origin, found)
+            _refuse_old_ones(tenant, [read for _, read in readable])
         counts: Counter[str] = Counter()
         ids: dict[UUID, None] = {}
-        problems: list[str] = []
         with bar() as progress:
-            for where, raw, of_kind in progress.track(found, description="Receiving"):
-                if of_kind not in (None, origin.kind):
-                    counts["of another platform"] += 1
-                    continue
-                try:
-                    done = put_in(
-                        origin, read_payload(origin.kind, raw), raw, given, follow_up=follow_up is not False
-                    )
-                except Unreadable as error:
-                    problems.append(f"{where}: {in_words(error)}")
-                    continue
+            for raw, read in progress.track(readable, description="Storing"):
+                done = put_in(origin, read, raw, given, follow_up=follow_up is not False)
                 counts[done.status] += 1
                 if done.call is not None:
                     ids[done.call.pk] = None
+        counts += Counter({"of another platform": len(found) - len(ours)})
         outcomes = _outcomes(list(ids), wait)
-        if as_json:
-            print_json({"received": counts, "problems": problems, "outcomes": outcomes})
-        elif counts:
-            _print_counts(counts, outcomes)
-        for problem in problems[:MOST_SHOWN]:
-            err.print(Text.assemble(("refused", "red"), f" {problem}"))
-        if len(problems) > MOST_SHOWN:
-            note(f"… and {len(problems) - MOST_SHOWN} more")
-        if problems:
-            rest = "the others are stored" if counts else "nothing was stored"
-            raise fail(f"{len(problems)} of {len(found)} could not be read; {rest}")
+    if as_json:
+        print_json({"received": counts, "problems": problems, "outcomes": outcomes})
+    elif counts:
+        _print_counts(counts, outcomes)
+    _tell_problems(problems, len(found), bool(counts))
 
 
-def _ask_about_old_ones(tenant: Workspace, origin: Origin, found: list[tuple[str, bytes, str | None]]) -> None:
+def _read(found: list[tuple[str, bytes]], kind: str) -> tuple[list[tuple[bytes, Read]], list[str]]:
+    """The payloads with what they say, and what is wrong with the others."""
+    from postcall.sources.kind import Unreadable
+    from postcall.sources.payloads import in_words, read_payload
+
+    readable: list[tuple[bytes, Read]] = []
+    problems: list[str] = []
+    with bar() as progress:
+        for where, raw in progress.track(found, description="Reading"):
+            try:
+                readable.append((raw, read_payload(kind, raw)))
+            except Unreadable as error:
+                problems.append(f"{where}: {in_words(error)}")
+    return readable, problems
+
+
+def _refuse_old_ones(tenant: Workspace, reads: list[Read]) -> None:
     """Nobody is texted about a call of last month because its file was put in: whoever means to says so."""
     from postcall.calls.lateness import ended_long_ago
     from postcall.messages.accounts import reaches_phones
     from postcall.sources.ended_call import EndedCall
-    from postcall.sources.kind import Unreadable
-    from postcall.sources.payloads import read_payload
     from postcall.work import clock
 
-    if not reaches_phones(tenant):
-        return
-    old = 0
-    for _, raw, of_kind in found:
-        try:
-            read = read_payload(origin.kind, raw) if of_kind in (None, origin.kind) else None
-        except Unreadable:
-            continue
-        old += isinstance(read, EndedCall) and ended_long_ago(read.started_at, read.ended_at, clock.now())
-    if old:
+    now = clock.now()
+    ended = [read for read in reads if isinstance(read, EndedCall)]
+    old = sum(ended_long_ago(read.started_at, read.ended_at, now) for read in ended)
+    if old and reaches_phones(tenant):
         raise fail(
-            f"{old} of {len(found)} ended more than a day ago, and nothing was stored: give --follow-up to judge "
+            f"{old} of {len(reads)} ended more than a day ago, and nothing was stored: give --follow-up to judge "
             "them and text their callers as if they had just ended, or --for-the-log to store them only"
         )
+
+
+def _tell_problems(problems: list[str], of: int, some_stored: bool) -> None:
+    for problem in problems[:MOST_SHOWN]:
+        err.print(Text.assemble(("refused", "red"), f" {problem}"))
+    if len(problems) > MOST_SHOWN:
+        note(f"… and {len(problems) - MOST_SHOWN} more")
+    if problems:
+        rest = "the others are stored" if some_stored else "nothing was stored"
+        raise fail(f"{len(problems)} of {of} could not be read; {rest}")
 
 
 def _origin(tenant: Workspace, named: str) -> Origin:

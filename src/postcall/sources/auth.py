@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,16 +11,16 @@ from pydantic import ConfigDict, Field
 from postcall.shapes import Strict
 
 
-class Auth(Strict):
+class Auth(Strict, ABC):
     """What is secret about a source. `previous` is what `renewable` was before it was changed: accepted as well,
     until the operator says that the platform has the new one."""
 
     # What is copied brings a blank or the end of its line along.
     model_config = ConfigDict(str_strip_whitespace=True)
 
+    @abstractmethod
     def renewable(self) -> Any:
         """What becomes `previous` when it is replaced, as JSON."""
-        raise NotImplementedError
 
 
 class OneSecret(Auth):

@@ -9,6 +9,8 @@ from typing import Any, Final, NoReturn
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from postcall.sources.kind import Unreadable
+
 # Whoever reads a value goes into it as deep as it is; nobody means one that is deeper than this.
 MAX_DEPTH: Final = 100
 # Python's own names for the steps into a union, which nobody wrote.
@@ -26,6 +28,17 @@ _IN_WORDS = {
 
 class NotJson(Exception):
     """The bytes are not JSON. The text says what is wrong and where."""
+
+
+def read_event(body: bytes, needed: str) -> dict[str, Any]:
+    """The JSON object that a delivery is. `needed` says what it should have been. Raises Unreadable."""
+    try:
+        event = read_json(body)
+    except NotJson as error:
+        raise Unreadable(str(error)) from None
+    if not isinstance(event, dict):
+        raise Unreadable(needed)
+    return event
 
 
 def read_json(body: bytes) -> Any:

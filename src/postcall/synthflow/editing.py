@@ -25,7 +25,8 @@ from postcall.actions.editing import (
 )
 from postcall.actions.models import Action, Attachment
 from postcall.agents.editing import AgentContent, CannotEdit, ExternalIdTaken, Invalid, create_agent
-from postcall.agents.models import Agent, ExternalId
+from postcall.agents.models import Agent
+from postcall.calls import receive
 from postcall.calls.held_values import HeldValues, held_values
 from postcall.config import config
 from postcall.shapes import storable
@@ -79,17 +80,8 @@ def find_action(workspace: Workspace, action_id: str) -> Action:
 
 def find_agent(workspace: Workspace, model_id: str) -> Agent | None:
     """By Synthflow's id, else by ours, else by another platform's where only one agent has it."""
-    model_id = storable(model_id.strip())
-    known = within(workspace, ExternalId).filter(live=True, external_id=model_id).select_related("agent")
-    by_kind = {row.source_kind: row.agent for row in known}
-    if KIND in by_kind:
-        return by_kind[KIND]
-    if pk := _uuid(model_id):
-        own = within(workspace, Agent).filter(deleted_at=None, pk=pk).first()
-        if own is not None:
-            return own
-    others = {agent.pk: agent for agent in by_kind.values()}
-    return next(iter(others.values())) if len(others) == 1 else None
+    ref = storable(model_id.strip())
+    return receive.find_agent(workspace, KIND, ref) or receive.find_agent(workspace, "api", ref)
 
 
 def model_id_of(agent: Agent) -> str:

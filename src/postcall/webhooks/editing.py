@@ -82,10 +82,11 @@ def update_endpoint(endpoint: WebhookEndpoint, content: EndpointContent) -> None
     if not content.enabled:
         delivering.disable(endpoint, WebhookEndpoint.Disabled.OWNER, clock.now())
     elif endpoint.disabled_at is not None:
-        _enable(endpoint)
+        enable(endpoint)
 
 
-def _enable(endpoint: WebhookEndpoint) -> None:
+@transaction.atomic
+def enable(endpoint: WebhookEndpoint) -> None:
     """It is told what happens from now on; what it missed can be replayed as far as it was kept."""
     endpoint.disabled_at, endpoint.disabled_reason = None, ""
     _forgive(endpoint)
@@ -94,11 +95,6 @@ def _enable(endpoint: WebhookEndpoint) -> None:
 
 def _forgive(endpoint: WebhookEndpoint) -> None:
     endpoint.failures, endpoint.failing_since, endpoint.resting_until, endpoint.slow = 0, None, None, False
-
-
-@transaction.atomic
-def enable(endpoint: WebhookEndpoint) -> None:
-    _enable(endpoint)
 
 
 @transaction.atomic

@@ -13,7 +13,7 @@ from postcall.sources import loose
 from postcall.sources.auth import OneSecret
 from postcall.sources.ended_call import NOT_REACHED, Direction, EndedCall, Ending, Role, Turn, Variables
 from postcall.sources.kind import Delivery, Ignored, Unreadable
-from postcall.sources.reading import NotJson, read_json
+from postcall.sources.reading import read_event
 from postcall.sources.signing import digests, header, one_of
 
 _SIGNATURE: Final = "x-webhook-signature"
@@ -94,7 +94,7 @@ class Bland:
         one_of((made.hex() for made in digests(auth, delivery.body)), given)
 
     def parse(self, body: bytes) -> EndedCall | Ignored:
-        event = _event(body)
+        event = read_event(body, "this is not Bland's post-call webhook: a JSON object is needed")
         call_id = loose.identifier(event.get("call_id")) or loose.identifier(event.get("c_id"))
         if not _ITS_OWN & event.keys():
             # Events of a call that goes on, by `webhook_events`: {"call_id", "category", "message", …}.
@@ -111,16 +111,6 @@ class Bland:
         if status in _UNDER_WAY and event.get("completed") is not True:
             return Ignored(status)
         return _ended(call_id, event)
-
-
-def _event(body: bytes) -> dict[str, Any]:
-    try:
-        event = read_json(body)
-    except NotJson as error:
-        raise Unreadable(str(error)) from None
-    if not isinstance(event, dict):
-        raise Unreadable("this is not Bland's post-call webhook: a JSON object is needed")
-    return event
 
 
 def _ended(call_id: str, event: dict[str, Any]) -> EndedCall:

@@ -15,7 +15,7 @@ from postcall.sources import loose
 from postcall.sources.auth import OneSecret, secrets_of
 from postcall.sources.ended_call import NOT_REACHED, Direction, EndedCall, Ending, Removed, Role, Turn, Variables
 from postcall.sources.kind import Addition, Delivery, Ignored, NotVerified, Unreadable
-from postcall.sources.reading import NotJson, read_json
+from postcall.sources.reading import read_event
 from postcall.sources.signing import WRONG, fresh, header, one_of, seconds
 
 _SIGNATURE: Final = "elevenlabs-signature"
@@ -142,12 +142,10 @@ def _signatures(written: str) -> tuple[str, list[str]]:
 
 
 def _event(body: bytes) -> dict[str, Any]:
-    try:
-        event = read_json(body)
-    except NotJson as error:
-        raise Unreadable(str(error)) from None
-    if not isinstance(event, dict) or not isinstance(event.get("type"), str) or not event["type"]:
-        raise Unreadable('this is not an event of ElevenLabs: a JSON object is needed, {"type", "data", …}')
+    needed = 'this is not an event of ElevenLabs: a JSON object is needed, {"type", "data", …}'
+    event = read_event(body, needed)
+    if not isinstance(event.get("type"), str) or not event["type"]:
+        raise Unreadable(needed)
     return event
 
 

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from postcall.sources.auth import OneSecret, secrets_of
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
-from postcall.sources.reading import NotJson, errors_of, read_json
+from postcall.sources.reading import errors_of, read_event
 from postcall.sources.signing import WRONG
 from postcall.sources.told import ToldCall
 
@@ -83,12 +83,7 @@ class Generic:
         raise NotVerified(reason or "the source has no secret")
 
     def parse(self, body: bytes) -> ToldCall | Ignored:
-        try:
-            event = read_json(body)
-        except NotJson as error:
-            raise Unreadable(str(error)) from None
-        if not isinstance(event, dict):
-            raise Unreadable('a JSON object is needed: {"type", "timestamp", "data"}')
+        event = read_event(body, 'a JSON object is needed: {"type", "timestamp", "data"}')
         kind = event.get("type")
         if isinstance(kind, str) and kind != CALL_ENDED:
             return Ignored(kind[:100])

@@ -20,7 +20,7 @@ from postcall.sources.auth import KeyPair
 from postcall.sources.chat import conversation
 from postcall.sources.ended_call import Direction, EndedCall, Ending, Removed, Variables
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
-from postcall.sources.reading import NotJson, read_json
+from postcall.sources.reading import read_event
 from postcall.sources.signing import WRONG, header, one_of
 
 # As LiveKit's own libraries allow.
@@ -78,12 +78,7 @@ class LiveKit:
         one_of([base64.b64encode(hashlib.sha256(delivery.body).digest())], signed)
 
     def parse(self, body: bytes) -> EndedCall | Ignored:
-        try:
-            event = read_json(body)
-        except NotJson as error:
-            raise Unreadable(str(error)) from None
-        if not isinstance(event, dict):
-            raise Unreadable("a JSON object is needed: a session report, or a webhook of LiveKit's")
+        event = read_event(body, "a JSON object is needed: a session report, or a webhook of LiveKit's")
         if report := _report_in(event):
             return _reported(report, event)
         kind = event.get("event")

@@ -13,11 +13,12 @@ from postcall.sources import loose
 from postcall.sources.auth import OneSecret
 from postcall.sources.ended_call import Direction, EndedCall, Ending, Removed, Role, Turn, Variables
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
-from postcall.sources.reading import NotJson, read_json
+from postcall.sources.reading import read_event
 from postcall.sources.signing import digests, fresh, header, one_of
 
 SIGNATURE: Final = "x-retell-signature"
 ENDED: Final = "call_ended"
+_NEEDED: Final = 'this is no event of Retell’s: {"event", "call"} is needed'
 ANALYZED: Final = "call_analyzed"
 # The agent hung up on a machine that offers a menu: what stands there as the customer's words is the machine's.
 IVR: Final = "ivr_reached"
@@ -57,13 +58,10 @@ class Retell:
         one_of((made.hex() for made in digests(auth, delivery.body + moment.encode())), digest)
 
     def parse(self, body: bytes) -> EndedCall | Ignored:
-        try:
-            event = read_json(body)
-        except NotJson as error:
-            raise Unreadable(str(error)) from None
-        kind = event.get("event") if isinstance(event, dict) else None
+        event = read_event(body, _NEEDED)
+        kind = event.get("event")
         if not isinstance(kind, str):
-            raise Unreadable('this is no event of Retell’s: {"event", "call"} is needed')
+            raise Unreadable(_NEEDED)
         if kind not in (ENDED, ANALYZED):
             return Ignored(kind[:100])
         # `data` is the older name of `call`.

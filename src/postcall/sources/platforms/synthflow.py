@@ -12,7 +12,7 @@ from postcall.sources import loose
 from postcall.sources.auth import OneSecret
 from postcall.sources.ended_call import Direction, EndedCall, Ending, Removed, Role, Turn, Variables
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
-from postcall.sources.reading import NotJson, read_json
+from postcall.sources.reading import read_event
 from postcall.sources.signing import digests, header, one_of
 from postcall.words import is_redacted
 
@@ -87,7 +87,7 @@ class Synthflow:
         call is the one that counts (`calls.receive`), and what keeps others from sending one is the address."""
         given = header(delivery, *_SIGNATURES).strip()
         try:
-            event = _event(delivery.body)
+            event = read_event(delivery.body, "a JSON object is needed")
         except Unreadable as error:
             raise NotVerified(f"it names no call, which is what Synthflow signs ({error})") from None
         call_id = _call_id(event)
@@ -101,7 +101,7 @@ class Synthflow:
         one_of((base64.b64encode(made) for made in digests(auth, call_id.encode())), given)
 
     def parse(self, body: bytes) -> EndedCall | Ignored:
-        event = _event(body)
+        event = read_event(body, "a JSON object is needed")
         if _asks_who_answers(event):
             return Ignored("call_inbound")
         call = loose.mapping(event.get("call"))
@@ -116,16 +116,6 @@ class Synthflow:
         if status in _UNDER_WAY and _plain(reason) in _SAYS_NOTHING | _UNDER_WAY:
             return Ignored(status)
         return _ended(call_id, event, told, status, reason)
-
-
-def _event(body: bytes) -> dict[str, Any]:
-    try:
-        event = read_json(body)
-    except NotJson as error:
-        raise Unreadable(str(error)) from None
-    if not isinstance(event, dict):
-        raise Unreadable("a JSON object is needed")
-    return event
 
 
 def _asks_who_answers(event: Mapping[str, Any]) -> bool:

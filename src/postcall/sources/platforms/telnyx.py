@@ -23,7 +23,7 @@ from postcall.sources.auth import OneSecret, secrets_of
 from postcall.sources.chat import Conversation, conversation
 from postcall.sources.ended_call import Direction, EndedCall, Ending, Variables
 from postcall.sources.kind import Addition, Delivery, Ignored, NotVerified, Unreadable
-from postcall.sources.reading import NotJson, read_json
+from postcall.sources.reading import NotJson, read_event, read_json
 from postcall.sources.signing import WRONG, fresh, header, seconds
 from postcall.words import is_redacted
 
@@ -119,13 +119,10 @@ def _signed_with(key: str, signature: bytes, signed: bytes) -> bool:
 
 
 def _event_of(body: bytes) -> dict[str, Any]:
-    try:
-        read = read_json(body)
-    except NotJson as error:
-        raise Unreadable(str(error)) from None
-    event = read.get("data") if isinstance(read, dict) else None
+    needed = 'this is no event of Telnyx: {"data": {"event_type", "payload"}} is needed'
+    event = read_event(body, needed).get("data")
     if not isinstance(event, dict) or not isinstance(event.get("event_type"), str):
-        raise Unreadable('this is no event of Telnyx: {"data": {"event_type", "payload"}} is needed')
+        raise Unreadable(needed)
     return event
 
 

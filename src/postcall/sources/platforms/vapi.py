@@ -16,10 +16,11 @@ from postcall.sources.auth import OneSecret, secrets_of
 from postcall.sources.ended_call import Direction, EndedCall, Ending, Removed, Role, Turn, Variables
 from postcall.sources.hmac_plan import HmacPlan
 from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
-from postcall.sources.reading import NotJson, read_json
+from postcall.sources.reading import read_event
 from postcall.sources.signing import one_of
 
 REPORT: Final = "end-of-call-report"
+_NEEDED: Final = 'this is none of Vapi’s server messages: {"message": {"type": …}} is needed'
 
 
 class Credential(OneSecret):
@@ -67,14 +68,10 @@ class Vapi:
         one_of(secrets_of(auth), _shown(delivery))
 
     def parse(self, body: bytes) -> EndedCall | Ignored:
-        try:
-            event = read_json(body)
-        except NotJson as error:
-            raise Unreadable(str(error)) from None
-        message = event.get("message") if isinstance(event, dict) else None
+        message = read_event(body, _NEEDED).get("message")
         kind = message.get("type") if isinstance(message, dict) else None
         if not isinstance(kind, str) or not isinstance(message, dict):
-            raise Unreadable('this is none of Vapi’s server messages: {"message": {"type": …}} is needed')
+            raise Unreadable(_NEEDED)
         if kind != REPORT:
             return Ignored(kind[:100])
         if loose.mapping(message.get("chat")) and not loose.mapping(message.get("call")):
