@@ -41,14 +41,15 @@ def seconds(written: str, name: str) -> float:
     return float(written)
 
 
-def one_of(made: Iterable[bytes | str], given: str) -> None:
-    """Raises NotVerified unless `given` is one of the signatures that were made here; tells nothing by its time."""
+def one_of(made: Iterable[bytes | str], given: str, wrong: str = WRONG) -> None:
+    """Raises NotVerified, which says what is `wrong`, unless `given` is one of the signatures that were made here;
+    tells nothing by its time."""
     right = False
     for each in made:
         ours = each.encode() if isinstance(each, str) else each
         right |= hmac.compare_digest(ours, given.encode("utf-8", "surrogateescape"))
     if not right:
-        raise NotVerified(WRONG)
+        raise NotVerified(wrong)
 
 
 def digests(auth: Mapping[str, object], signed: bytes, algorithm: str = "sha256") -> list[bytes]:

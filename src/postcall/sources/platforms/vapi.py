@@ -65,7 +65,7 @@ class Vapi:
         if delivery.headers.get(_DEFAULT_PLAN.signature_header):
             _DEFAULT_PLAN.verify(delivery, secrets_of(auth))
             return
-        one_of(secrets_of(auth), _shown(delivery))
+        one_of(secrets_of(auth), _shown(delivery), "the credential at Vapi holds another secret than this source")
 
     def parse(self, body: bytes) -> EndedCall | Ignored:
         message = read_event(body, _NEEDED).get("message")
