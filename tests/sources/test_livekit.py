@@ -13,7 +13,7 @@ import pytest
 from postcall.calls.models import Call
 from postcall.calls.receive import receive
 from postcall.sources.ended_call import EndedCall, Turn, Variables
-from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
+from postcall.sources.kind import Addition, Delivery, Ignored, NotVerified, Unreadable
 from postcall.sources.platforms.livekit import LiveKit
 from postcall.workspaces.models import Workspace
 
@@ -264,13 +264,19 @@ def test_it_knows_the_room_of_a_job_by_either() -> None:
 
 @pytest.mark.parametrize(
     "event",
-    ["room_started", "room_finished", "participant_joined", "participant_left", "track_published", "egress_ended",
+    ["room_started", "participant_joined", "participant_left", "track_published", "egress_ended",
      "ingress_started", "agent_job_started", "room_of_tomorrow"],
 )  # fmt: skip
 def test_it_makes_no_call_of_what_happens_in_rooms(event: str) -> None:
     participant = {"sid": "PA_1", "kind": "SIP", "attributes": CALLER, "disconnectReason": "CLIENT_INITIATED"}
     body = json.dumps(webhook(event, participant=participant)).encode()
     assert LIVEKIT.parse(body) == Ignored(event)
+
+
+def test_it_adds_the_end_of_a_room_to_the_call_that_was_in_it() -> None:
+    finished = LIVEKIT.parse(json.dumps(webhook("room_finished")).encode())
+    assert finished == Addition(("RM_1",), end_reason="room_finished")
+    assert LIVEKIT.parse(b'{"event": "room_finished"}') == Ignored("room_finished")
 
 
 def test_it_refuses_what_is_not_livekits() -> None:

@@ -19,7 +19,7 @@ from postcall.sources import loose
 from postcall.sources.auth import KeyPair
 from postcall.sources.chat import conversation
 from postcall.sources.ended_call import Direction, EndedCall, Ending, Removed, Variables
-from postcall.sources.kind import Delivery, Ignored, NotVerified, Unreadable
+from postcall.sources.kind import Addition, Delivery, Ignored, NotVerified, Unreadable
 from postcall.sources.reading import read_event
 from postcall.sources.signing import WRONG, header, one_of
 
@@ -27,6 +27,7 @@ from postcall.sources.signing import WRONG, header, one_of
 _LEEWAY: Final = timedelta(minutes=1)
 _REPORT: Final = "session_report"
 _JOB_ENDED: Final = "agent_job_ended"
+_ROOM_FINISHED: Final = "room_finished"
 _WEBHOOK: Final = re.compile(r"(room|participant|track|egress|ingress|agent_job)_\w+")
 _BEARER: Final = re.compile("^bearer ", re.IGNORECASE)
 # Why the agent's session was closed. Job shutdown is left open: a deleted room and a stopped worker read alike.
@@ -77,13 +78,16 @@ class LiveKit:
             raise NotVerified("the token in Authorization has no sha256 of the body")
         one_of([base64.b64encode(hashlib.sha256(delivery.body).digest())], signed)
 
-    def parse(self, body: bytes) -> EndedCall | Ignored:
+    def parse(self, body: bytes) -> EndedCall | Addition | Ignored:
         event = read_event(body, "a JSON object is needed: a session report, or a webhook of LiveKit's")
         if report := _report_in(event):
             return _reported(report, event)
         kind = event.get("event")
         if kind == _JOB_ENDED:
             return _job_ended(event)
+        if kind == _ROOM_FINISHED and (room := loose.identifier(loose.at(event, "room.sid"))):
+            # Any room ends so, a video meeting's too: of itself it makes no call.
+            return Addition((room,), end_reason=_ROOM_FINISHED)
         if isinstance(kind, str) and _WEBHOOK.fullmatch(kind):
             return Ignored(kind[:100])
         raise Unreadable("this is neither a session report nor a webhook of LiveKit's")
