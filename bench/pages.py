@@ -66,12 +66,19 @@ class Copy:
         self.fields = model._meta.concrete_fields
         pattern = model(**constant)
         self.base = {
-            field.column: field.get_db_prep_save(field.pre_save(pattern, add=True), connection)
-            for field in self.fields
+            field.column: field.get_db_prep_save(self._value(field, pattern), connection) for field in self.fields
         }
         columns = ", ".join(f'"{field.column}"' for field in self.fields)
         self.sql = f'COPY "{model._meta.db_table}" ({columns}) FROM STDIN'
         self.rows: list[list[Any]] = []
+
+    @staticmethod
+    def _value(field: Any, pattern: Any) -> Any:
+        """What the database would fill in by itself, COPY has to be told."""
+        from django.db.models.expressions import DatabaseDefault
+
+        value = field.pre_save(pattern, add=True)
+        return field.db_default if isinstance(value, DatabaseDefault) else value
 
     def add(self, **row: Any) -> None:
         self.rows.append(list({**self.base, **row}.values()))

@@ -30,6 +30,8 @@ _SECRETS = (
 _PROVIDER_SECRETS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY")
 
 SHORTEST_SECRET_KEY: Final = 16
+# Before the name of a model that is asked about what the built-in judge leaves open.
+CASCADE: Final = "cascade:"
 # E.164, a short code, or an alphanumeric sender.
 _SENDER: Final = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 +_&-]{1,11}")
 _MAIL_FROM: Final = re.compile(r"[^<>@\s]+@[^<>@\s]+|[^<>@\r\n]+ <[^<>@\s]+@[^<>@\s]+>")
@@ -206,8 +208,12 @@ class Config(BaseSettings):
     @field_validator("judge_model")
     @classmethod
     def _model_name(cls, value: str) -> str:
-        if value != "offline" and ":" not in value:
-            raise ValueError("`offline` or a pydantic-ai model name such as openai:gpt-5-mini")
+        provider, _, model = value.removeprefix(CASCADE).partition(":")
+        if value != "offline" and not (provider and model.strip() and provider not in ("offline", "cascade")):
+            raise ValueError(
+                "`offline`, a pydantic-ai model name such as openai:gpt-5-mini, "
+                "or cascade:openai:gpt-5-mini for one after the other"
+            )
         return value
 
     @field_validator("admin_email")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from postcall.config import CASCADE
+
 _OPENAI: Final = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 _GOOGLE: Final = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 # By pydantic-ai's provider: any one of these has to be set. A server of one's own may do without a key.
@@ -19,8 +21,8 @@ _NEEDED: Final[dict[str, tuple[str, ...]]] = {
 
 
 def missing_key(model: str) -> str | None:
-    """What to set before `model` can be asked; None where nothing is known to be missing."""
-    names = _NEEDED.get(model.partition(":")[0], ())
+    """What to set before `model`, or a cascade's, can be asked; None where nothing is known to be missing."""
+    names = _NEEDED.get(model.removeprefix(CASCADE).partition(":")[0], ())
     if not names or any(os.environ.get(name) for name in names):
         return None
     return f"{model} needs its key: set {names[0]} (or {names[0]}_FILE)"

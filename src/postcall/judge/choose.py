@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from postcall.config import config
+from postcall.config import CASCADE, config
+from postcall.judge.cascade import CascadeJudge
 from postcall.judge.verdicts import Judge
 
 
@@ -25,4 +26,6 @@ def _judge(model: str) -> Judge:
         return OfflineJudge()
     from postcall.judge.llm import LLMJudge
 
+    if model.startswith(CASCADE):
+        return CascadeJudge(_judge("offline"), LLMJudge(model.removeprefix(CASCADE)))
     return LLMJudge(model)

@@ -117,11 +117,13 @@ class Judgement:
 
 
 class JudgeFailed(Exception):
-    """The judge could not answer. `retry` says whether a later try may succeed; the text is for the operator."""
+    """The judge could not answer. `retry` says whether a later try may succeed; the text is for the operator.
+    `decided` are the verdicts that stand all the same."""
 
-    def __init__(self, message: str, *, retry: bool) -> None:
+    def __init__(self, message: str, *, retry: bool, decided: Judgement | None = None) -> None:
         super().__init__(message)
         self.retry = retry
+        self.decided = decided or Judgement({})
 
 
 class Judge(Protocol):
