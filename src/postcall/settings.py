@@ -90,6 +90,7 @@ INSTALLED_APPS = [
     "postcall.keeping",
     "postcall.alerts",
     "postcall.webhooks",
+    "postcall.testbench",
     "postcall.api",
     "postcall.dashboard",
 ]

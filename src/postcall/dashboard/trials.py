@@ -19,7 +19,7 @@ from postcall.dashboard.forms import Form
 from postcall.dashboard.paging import uuid_or_none
 from postcall.followups import policy
 from postcall.followups.compose import length_of
-from postcall.followups.facts import CallFacts, facts_of
+from postcall.followups.facts import facts_of, facts_of_words
 from postcall.followups.handing import Sender
 from postcall.followups.models import FollowUp, Reason
 from postcall.followups.pasted import NotATranscript, read_pasted
@@ -143,7 +143,7 @@ def tried(visit: Visit, action: Action | None, form: Form) -> Tried | JudgeSilen
     snapshot = _snapshot(agent, attachment)
     stage = Stage(visit.workspace, _rules(visit, form, agent, now), _sender(visit, agent, call), now, not pasted)
     revision = _revision(form)
-    facts = facts_of(call) if call else _facts(turns, now)
+    facts = facts_of(call) if call else facts_of_words(turns, timezone.localtime(now))
     try:
         rehearsal = rehearse(facts, snapshot, revision, judge_from_config(), stage)
     except JudgeFailed as failure:
@@ -220,23 +220,6 @@ def _rules(visit: Visit, form: Form, agent: Agent | None, now: datetime) -> Any:
 
 def _sender(visit: Visit, agent: Agent | None, call: Call | None) -> Sender | None:
     return TwilioMessaging().sender_for(visit.workspace, agent or Agent(), call or Call())
-
-
-def _facts(turns: tuple[Turn, ...], now: datetime) -> CallFacts:
-    return CallFacts(
-        call_id="",
-        customer_number="",
-        customer_number_raw="",
-        agent_number="",
-        direction="",
-        started_at=None,
-        ended_at=None,
-        when=timezone.localtime(now),
-        end_reason="",
-        connected=True,
-        turns=turns,
-        variables={},
-    )
 
 
 def _runs(template: str, values: Mapping[str, str], body: str) -> list[Run]:

@@ -91,3 +91,21 @@ def facts_of_ended(ended: EndedCall, *, region: str | None, now: datetime) -> Ca
         turns=tuple(Turn(turn.role, turn.text) for turn in ended.transcript),
         variables=ended.variables.model_dump(),
     )
+
+
+def facts_of_words(turns: Sequence[Turn], when: datetime) -> CallFacts:
+    """The facts of a call of which nothing is known but what was said."""
+    return CallFacts(
+        call_id="",
+        customer_number="",
+        customer_number_raw="",
+        agent_number="",
+        direction="",
+        started_at=None,
+        ended_at=None,
+        when=when,
+        end_reason="",
+        connected=True,
+        turns=turns,
+        variables={},
+    )

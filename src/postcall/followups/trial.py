@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -19,7 +19,7 @@ from postcall.followups.models import FollowUp
 from postcall.followups.policy import Go, Refused, Wait
 from postcall.followups.snapshot import AgentAsItWas, Snapshot
 from postcall.judge import guards, quotes, verdicts
-from postcall.judge.verdicts import Answer, Case, Condition, Evidence, Judge, JudgeFailed, Verdict
+from postcall.judge.verdicts import Answer, Case, Condition, Evidence, Judge, JudgeFailed, Usage, Verdict
 from postcall.workspaces.models import Workspace
 
 _CONDITION: Final = "condition"
@@ -52,11 +52,13 @@ def try_out(
 
     Raises JudgeFailed.
     """
-    read = _read(call, agent, judge, condition, message, inputs or {})
+    wording = Revision(message=message, condition=condition, always=not condition)
+    read = asked(judge, call, question(call, agent, {_CONDITION: wording}, inputs or {}))
     contact = contact_of(call)
     stopped = contact.stopped or (contact.recipient if isinstance(contact.recipient, Stopped) else None)
     objection = read.objection.evidence if read.objection else None
-    return Trial(stopped, read.verdict, objection, compose(message, inputs or {}, call, agent, read.answers))
+    composed = compose(message, inputs or {}, call, agent, read.answers)
+    return Trial(stopped, read.verdicts.get(_CONDITION), objection, composed)
 
 
 @dataclass(frozen=True)
@@ -91,69 +93,83 @@ def rehearse(call: CallFacts, snapshot: Snapshot, revision: Revision, judge: Jud
 
     Raises JudgeFailed.
     """
+    listen = _recipient(call, snapshot, revision, stage) == contact_of(call).customer
+    wordings = {_CONDITION: revision}
+    read = asked(judge, call, question(call, snapshot.agent, wordings, snapshot.inputs), listen=listen)
+    return rehearsed(call, snapshot, revision, read, stage, _CONDITION)
+
+
+def rehearsed(
+    call: CallFacts, snapshot: Snapshot, revision: Revision, read: Read, stage: Stage, key: str
+) -> Rehearsal:
+    """What comes of `revision`, which the judge was asked about under `key`, by what it answered."""
     live = snapshot.model_copy(update={"mode": "live"})
-    contact = contact_of(call)
-    to = gate(live, revision, call, contact) if stage.number_known else contact.stopped or contact.customer
-    read = _read(
-        call,
-        live.agent,
-        judge,
-        revision.condition,
-        revision.message,
-        live.inputs,
-        listen=to == contact.customer and guards.customer_spoke(call.turns),
-    )
+    verdict = read.verdicts.get(key)
+    to = _recipient(call, live, revision, stage)
     composed = compose(revision.message, live.inputs, call, live.agent, read.answers)
     told = read.objection.evidence if read.objection else None
     if isinstance(to, Stopped):
-        return Rehearsal(Decision(FollowUp.Outcome.SKIPPED, to.reason, to.detail), read.verdict, told, composed)
+        return Rehearsal(Decision(FollowUp.Outcome.SKIPPED, to.reason, to.detail), verdict, told, composed)
     # What the customer asked for is about the customer's number, not about the driver on duty.
-    objection = read.objection if to == contact.customer else None
-    matter = Matter(live, revision, to, read.verdict, composed, objection, stage.workspace, stage.now)
+    objection = read.objection if to == contact_of(call).customer else None
+    matter = Matter(live, revision, to, verdict, composed, objection, stage.workspace, stage.now)
     decision = decide(matter, lambda: stage.rules(to) if stage.number_known else Go(), lambda: stage.sender)
-    return Rehearsal(decision, read.verdict, told, composed)
+    return Rehearsal(decision, verdict, told, composed)
+
+
+def _recipient(call: CallFacts, snapshot: Snapshot, revision: Revision, stage: Stage) -> str | Stopped:
+    contact = contact_of(call)
+    if not stage.number_known:
+        return contact.stopped or contact.customer
+    return gate(snapshot.model_copy(update={"mode": "live"}), revision, call, contact)
 
 
 @dataclass(frozen=True)
-class _Read:
-    verdict: Verdict | None
-    answers: Mapping[str, Answer]
-    objection: Objection | None
+class Read:
+    """What judge and guard say of a call: verdicts by the keys they were asked for under, answers by input."""
+
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    objection: Objection | None = None
+    usage: Usage = field(default_factory=Usage)
 
 
-def _read(
-    call: CallFacts,
-    agent: AgentAsItWas,
-    judge: Judge,
-    condition: str,
-    message: str,
-    bindings: Mapping[str, Binding],
-    *,
-    listen: bool = False,
-) -> _Read:
-    """What judge and guard say of the call. `listen`: a judge that hears objections is asked although nothing else
-    has to be decided; where it fails at that, what always goes out goes."""
-    objection = objection_in(call)
-    asks = {name: binding for name in inputs_of(message) if isinstance(binding := bindings.get(name), Ask)}
-    only_listen = not (condition or asks)
-    if not call.has_words or (only_listen and not (listen and judge.listens)):
-        return _Read(None, {}, objection)
-    conditions = [Condition(_CONDITION, condition)] if condition else []
-    case = Case(
+def question(
+    call: CallFacts, agent: AgentAsItWas, wordings: Mapping[str, Revision], bindings: Mapping[str, Binding]
+) -> Case:
+    """One request for several wordings of an action, by key; `always` has no condition, and asks for its values
+    alone."""
+    asks: dict[str, verdicts.Ask] = {}
+    for key, revision in wordings.items():
+        for name in inputs_of(revision.message):
+            if isinstance(binding := bindings.get(name), Ask):
+                asks.setdefault(name, verdicts.Ask(name, key, binding.description, binding.example, binding.format))
+    return Case(
         turns=call.turns,
-        conditions=conditions,
-        asks=[
-            verdicts.Ask(name, _CONDITION, ask.description, ask.example, ask.format) for name, ask in asks.items()
-        ],
+        conditions=[Condition(key, revision.condition) for key, revision in wordings.items() if revision.condition],
+        asks=list(asks.values()),
         started_at=call.when.astimezone(agent.zone),
         variables={"action_results": call.variables.get("action_results", {})},
     )
+
+
+def asked(judge: Judge, call: CallFacts, case: Case, *, listen: bool = False) -> Read:
+    """What judge and guard say of the call. Nothing is read from the database: this may run in any thread.
+
+    `listen`: a judge that hears objections is asked although nothing else has to be decided; where it fails at
+    that, what always goes out goes. Raises JudgeFailed.
+    """
+    objection = objection_in(call)
+    only_listen = not (case.conditions or case.asks)
+    listen = listen and judge.listens and guards.customer_spoke(call.turns)
+    if not call.has_words or (only_listen and not listen):
+        return Read(objection=objection)
     try:
-        judgement = quotes.checked(judge.decide(case), call.turns, conditions)
+        judgement = quotes.checked(judge.decide(case), call.turns, case.conditions)
     except JudgeFailed:
         if only_listen:
-            return _Read(None, {}, objection)
+            return Read(objection=objection)
         raise
     if judgement.objection and not (objection and objection.explicit):
         objection = Objection(True, judgement.objection)
-    return _Read(judgement.verdicts.get(_CONDITION), judgement.answers, objection)
+    return Read(judgement.verdicts, judgement.answers, objection, judgement.usage)

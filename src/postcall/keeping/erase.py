@@ -42,6 +42,8 @@ from postcall.messages.models import (
     new_token,
 )
 from postcall.pace import paced_delta
+from postcall.testbench.forgetting import forget_person as forget_cases_of
+from postcall.testbench.forgetting import forget_words_of
 from postcall.webhooks.forgetting import forget_person
 from postcall.work import clock
 from postcall.work.leases import settle
@@ -303,6 +305,8 @@ def _erase_in(person: _Person, erasure: Erasure, counts: Counter[str]) -> list[s
     counts["follow_ups"] += _empty_follow_ups(follow_ups, waiting, person.number, now)
     counts["webhook_events"] += forget_person(person.home, person.number, follow_ups)
     counts["calls"] += _empty_calls(calls, waiting, person, now)
+    forget_words_of(calls)
+    forget_cases_of(person.home, person.spellings.pattern)
     _empty_overrides(person, now)
     _hash_opt_outs(person, calls)
     _forget_answers(person, {str(pk) for pk in (*calls, *follow_ups, *messages)})

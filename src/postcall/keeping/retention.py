@@ -13,6 +13,7 @@ from postcall.calls.models import Call, LaterEvent, RawPayload
 from postcall.followups.models import FollowUp, OptOut
 from postcall.messages.models import Message
 from postcall.shapes import Strict
+from postcall.testbench.forgetting import forget_words_of
 from postcall.work.partitions import PARTITIONED, months_of
 from postcall.workspaces.models import Workspace
 
@@ -80,6 +81,7 @@ def _forget_some(workspace: Workspace, until: datetime, now: datetime) -> int:
             verdict |= {"evidence": [], "reason": ""}
         FollowUp.objects.filter(pk=follow_up.pk).update(body="", inputs={}, detail="", verdict=verdict)
     Call.objects.filter(pk__in=ids).update(transcript=[], variables={}, hints={}, forgotten_at=now)
+    forget_words_of(ids)
     return len(ids)
 
 

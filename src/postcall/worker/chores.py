@@ -12,6 +12,7 @@ from postcall.keeping.redact import forget_what_is_due
 from postcall.keeping.retention import forget
 from postcall.messages.own_texts import forget_words
 from postcall.sources.refused import forget_refused
+from postcall.testbench.forgetting import forget_runs
 from postcall.webhooks.forgetting import forget_events
 from postcall.work.models import Worker
 from postcall.work.partitions import ensure_partitions
@@ -39,4 +40,5 @@ def every_hour(now: datetime) -> None:
     forget_refused(now)
     forget_later_events(now)
     forget_events(now)
+    forget_runs(now)
     Worker.objects.filter(seen_at__lt=now - DEAD_WORKERS_KEPT).delete()

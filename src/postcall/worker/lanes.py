@@ -17,6 +17,9 @@ from postcall.messages import track as tracking
 from postcall.messages.handing import TwilioMessaging
 from postcall.messages.models import Attempt, Message, OwnText
 from postcall.pace import paced_delta
+from postcall.testbench import working as bench
+from postcall.testbench.models import BenchRun
+from postcall.testbench.runs import LANE as BENCH
 from postcall.webhooks import delivering
 from postcall.webhooks.models import WebhookDelivery
 from postcall.webhooks.taking import take_quick, take_slow
@@ -52,12 +55,16 @@ def lanes(pass_on: Callable[[str, Due], None]) -> list[Lane]:
     def process_call(call: Call) -> None:
         processing.process(call, judge_from_config(), TwilioMessaging(pass_on=send_at_once))
 
+    def try_words(run: BenchRun) -> None:
+        bench.work(run, judge_from_config())
+
     threads = config().worker_threads
     return [
         Lane("calls", Call, LEASE, threads, process_call, processing.set_aside),
         Lane("messages", Message, LEASE, threads, sending.send, sending.set_aside),
         Lane("attempts", Attempt, LEASE, max(2, threads // 4), tracking.track, tracking.set_aside),
         Lane(own_texts.LANE, OwnText, LEASE, 2, own_texts.work, own_texts.set_aside),
+        Lane(BENCH, BenchRun, LEASE, 2, try_words, bench.set_aside),
         _webhooks("webhooks", threads, take_quick),
         _webhooks("slow_webhooks", threads, take_slow),
     ]
