@@ -45,7 +45,7 @@ def test_it_sends_what_the_model_found_met(clinic: Clinic, model: ModelServer) -
     model.script = [{"conditions": [MET], "values": [{"id": "V1", "value": "2032-03-05", "turn": 3}]}]
     row = decided(clinic)
     assert (row.outcome, row.body) == ("message", "Booked for Friday, March 5, 2032.")
-    assert row.verdict["judge"] == "openai:stand-in (prompt 1)"
+    assert row.verdict["judge"] == "openai:stand-in"
     assert row.verdict["usage"] == {"input_tokens": 100, "output_tokens": 20, "requests": 1}
 
 

@@ -28,4 +28,4 @@ def test_it_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     one = judge_from_config()
     monkeypatch.setenv("POSTCALL_JUDGE_MODEL", "openai:two")
     config.cache_clear()
-    assert (one.name, judge_from_config().name) == ("openai:one (prompt 1)", "openai:two (prompt 1)")
+    assert (one.name, judge_from_config().name) == ("openai:one", "openai:two")

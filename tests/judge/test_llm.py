@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from llm_stand_in import Fault, ModelServer, text_of
 
-from postcall.judge import llm, quotes
+from postcall.judge import parts, quotes
 from postcall.judge.llm import LLMJudge
 from postcall.judge.prompt import INSTRUCTIONS
 from postcall.judge.verdicts import Ask, Case, Condition, JudgeFailed, Judgement, Turn
@@ -64,7 +64,7 @@ def test_it_answers_every_condition_in_one_request(model: ModelServer) -> None:
     judged = decide(model, case(BOOKED, MORE), report(verdict(1), verdict(2, "not_met", quote="")))
     assert {key: v.result for key, v in judged.verdicts.items()} == {"f-1": "met", "f-2": "not_met"}
     assert judged.verdicts["f-1"].evidence[0].quote == "You are booked."
-    assert judged.verdicts["f-1"].judge == "openai:stand-in (prompt 1)"
+    assert judged.verdicts["f-1"].judge == "openai:stand-in"
     assert (judged.verdicts["f-1"].confidence, judged.verdicts["f-1"].probability) == (0.95, 0.97)
     assert (judged.usage.requests, judged.usage.input_tokens, judged.usage.output_tokens) == (1, 100, 20)
     assert len(model.requests) == 1
@@ -200,7 +200,7 @@ def long_call(turns: int = 3_000) -> tuple[Turn, ...]:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(llm, "PART_CHARACTERS", 20_000)
+    monkeypatch.setattr(parts, "PART_CHARACTERS", 20_000)
 
 
 @pytest.mark.usefixtures("small_parts")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from postcall.judge.prompt import INSTRUCTIONS, PROMPT_VERSION, CallReport, ConditionAnswer, question
-from postcall.judge.verdicts import Answer, Case, Evidence, JudgeFailed, Judgement, Turn, Usage, Verdict
+from postcall.judge.parts import parts_of
+from postcall.judge.prompt import INSTRUCTIONS, CallReport, ConditionAnswer, judgement_of, request_of
+from postcall.judge.verdicts import Case, JudgeFailed, Judgement, Usage
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent
@@ -23,11 +24,6 @@ Result = TypeVar("Result")
 # Seconds: of one request, and of all that one call may take, which its worker keeps renewing the lease for.
 REQUEST_TIMEOUT: Final = 45.0
 DEADLINE: Final = 150.0
-# Characters of one request's transcript; longer calls are read in parts. About 30,000 tokens.
-PART_CHARACTERS: Final = 100_000
-# Turns of the part before that every further part begins with, so that no exchange is cut in two.
-OVERLAP: Final = 8
-
 # Vendor statuses after which asking again, with the same key and model, is useless.
 _USELESS: Final = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 
@@ -47,7 +43,7 @@ class LLMJudge:
 
     def __init__(self, model: str, *, request_timeout: float = REQUEST_TIMEOUT, deadline: float = DEADLINE) -> None:
         self.model = model
-        self.name = f"{model} (prompt {PROMPT_VERSION})"
+        self.name = model
         self._request_timeout = request_timeout
         self._deadline = deadline
 
@@ -55,7 +51,7 @@ class LLMJudge:
         """Answers every condition and ask of `case`, or raises JudgeFailed."""
         reading = _run(self._read(case), self._deadline)
         assert reading.report is not None
-        return _judgement(case, reading.report, reading.usage, self.name)
+        return judgement_of(case, reading.report, reading.usage, self.name)
 
     def close(self) -> None:
         """Closes the connections to the vendor; the judge opens new ones if it is asked again."""
@@ -68,13 +64,11 @@ class LLMJudge:
             pass
 
     async def _read(self, case: Case) -> _Reading:
-        parts = _parts(case.turns)
+        parts = parts_of(case.turns)
         reading = _Reading()
         for number, part in enumerate(parts, 1):
-            said = f"part {number} of {len(parts)}" if len(parts) > 1 else ""
-            text = question(case, part, so_far=reading.report, part=said)
-            report, usage = await self._request(text)
-            reading.report = _joined(reading.report, report, first_new=_first_new(parts, number))
+            report, usage = await self._request(request_of(case, parts, number, reading.report).user)
+            reading.report = _joined(reading.report, report, first_new=part.first_new)
             reading.usage = _sum(reading.usage, usage)
         return reading
 
@@ -125,37 +119,6 @@ def _wire_name(model: str) -> str:
 # Long calls.
 
 
-def _parts(turns: Sequence[Turn]) -> list[list[tuple[int, Turn]]]:
-    """The numbered turns, in parts that overlap a little; every turn stands whole in at least one."""
-    numbered = list(enumerate(turns, 1))
-    parts: list[list[tuple[int, Turn]]] = []
-    part: list[tuple[int, Turn]] = []
-    size = 0
-    for number, turn in numbered:
-        if part and size + _size(turn) > PART_CHARACTERS:
-            parts.append(part)
-            part = _tail(part)
-            size = sum(_size(turn) for _, turn in part)
-        part.append((number, turn))
-        size += _size(turn)
-    return [*parts, part]
-
-
-def _tail(part: list[tuple[int, Turn]]) -> list[tuple[int, Turn]]:
-    tail = part[-OVERLAP:]
-    # A few enormous turns may not fill the next part before it begins.
-    return tail if sum(_size(turn) for _, turn in tail) < PART_CHARACTERS // 4 else []
-
-
-def _size(turn: Turn) -> int:
-    return len(turn.text) + 45  # its JSON around it
-
-
-def _first_new(parts: list[list[tuple[int, Turn]]], number: int) -> int:
-    """The first turn that no earlier part showed."""
-    return parts[number - 2][-1][0] + 1 if number > 1 else 1
-
-
 def _joined(earlier: CallReport | None, later: CallReport, *, first_new: int) -> CallReport:
     """Both reports as one. The later has read the earlier, so it wins; but it may not drop what it read: a verdict
     that it overturns without quoting a new turn is `unclear`, an answer that it lacks is kept."""
@@ -179,33 +142,6 @@ def _kept(before: ConditionAnswer | None, after: ConditionAnswer, first_new: int
         return after
     reason = f"An earlier part of the call says otherwise ({before.reason}), and nothing later takes it back."
     return before.model_copy(update={"result": "unclear", "reason": reason, "confidence": 0.5})
-
-
-# Translating.
-
-
-def _judgement(case: Case, report: CallReport, usage: Usage, name: str) -> Judgement:
-    """Only what was asked about: an id that nobody asked for is dropped."""
-    conditions = {f"C{number}": condition.id for number, condition in enumerate(case.conditions, 1)}
-    asks = {f"V{number}": ask.id for number, ask in enumerate(case.asks, 1)}
-    objection = report.objection
-    return Judgement(
-        verdicts={conditions[a.id]: _verdict(a, name) for a in report.conditions if a.id in conditions},
-        answers={asks[a.id]: Answer(a.value, a.turn) for a in report.values if a.id in asks},
-        usage=usage,
-        objection=Evidence(objection.turn, objection.quote) if objection else None,
-    )
-
-
-def _verdict(answer: ConditionAnswer, name: str) -> Verdict:
-    return Verdict(
-        result=answer.result,
-        confidence=answer.confidence,
-        reason=answer.reason,
-        evidence=tuple(Evidence(quoted.turn, quoted.quote) for quoted in answer.evidence),
-        probability=answer.probability,
-        judge=name,
-    )
 
 
 def _sum(so_far: Usage, usage: RunUsage) -> Usage:

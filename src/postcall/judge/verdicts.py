@@ -74,7 +74,8 @@ class Verdict:
     """Whether one condition was met.
 
     `confidence` in 0..1 is that of `result`; `probability` in 0..1 is that the condition was met, where the
-    judge knows one. `likelier` is what an `unclear` judge would say if it had to.
+    judge knows one. `likelier` is what an `unclear` judge would say if it had to. `judge` is the name of who
+    decided it, `prompt` the version of what a language model was told, and of the shape of its answer ("2.2").
     """
 
     result: Result
@@ -84,6 +85,7 @@ class Verdict:
     probability: float | None = None
     likelier: Literal["met", "not_met"] | None = None
     judge: str = ""
+    prompt: str = ""
 
 
 @dataclass(frozen=True)
