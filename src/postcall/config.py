@@ -100,6 +100,9 @@ class Config(BaseSettings):
     admin_email: str | None = env("POSTCALL_ADMIN_EMAIL")
     admin_password: SecretStr | None = env("POSTCALL_ADMIN_PASSWORD")
     judge_model: str = env("POSTCALL_JUDGE_MODEL", "offline")
+    judge_output: Literal["auto", "tool", "json", "prompted"] = env("POSTCALL_JUDGE_OUTPUT", "auto")
+    judge_timeout: float = Field(default=45.0, validation_alias="POSTCALL_JUDGE_TIMEOUT", ge=1, le=300)
+    judge_context: int | None = Field(default=None, validation_alias="POSTCALL_JUDGE_CONTEXT", ge=6_000)
     reconcile_delays: CommaSeparated = env("POSTCALL_RECONCILE_DELAYS", ("30", "120", "300", "600"))
     outbound_allow: CommaSeparated = env("POSTCALL_OUTBOUND_ALLOW", ())
     log_format: Literal["console", "json"] | None = env("POSTCALL_LOG_FORMAT")
@@ -208,13 +211,7 @@ class Config(BaseSettings):
     @field_validator("judge_model")
     @classmethod
     def _model_name(cls, value: str) -> str:
-        provider, _, model = value.removeprefix(CASCADE).partition(":")
-        if value != "offline" and not (provider and model.strip() and provider not in ("offline", "cascade")):
-            raise ValueError(
-                "`offline`, a pydantic-ai model name such as openai:gpt-5-mini, "
-                "or cascade:openai:gpt-5-mini for one after the other"
-            )
-        return value
+        return judge_model(value)
 
     @field_validator("admin_email")
     @classmethod
@@ -344,6 +341,17 @@ def _wrong_with_database(url: str) -> str:
     if parts.fragment or cut_short or parts.netloc.count("@") > 1 or "/" in parts.path[1:]:
         return unescaped
     return ""
+
+
+def judge_model(name: str) -> str:
+    """A judge's name as POSTCALL_JUDGE_MODEL takes it. Raises ValueError, saying what it may be."""
+    provider, _, model = name.removeprefix(CASCADE).partition(":")
+    if name != "offline" and not (provider and model.strip() and provider not in ("offline", "cascade")):
+        raise ValueError(
+            "`offline`, a pydantic-ai model name such as openai:gpt-5-mini, "
+            "or cascade:openai:gpt-5-mini for one after the other"
+        )
+    return name
 
 
 _KNOWN = {str(field.validation_alias) for field in Config.model_fields.values()}

@@ -15,11 +15,12 @@ def judge_from_config() -> Judge:
 
     Neither model nor vendor library is loaded before one is needed.
     """
-    return _judge(config().judge_model)
+    return judge_named(config().judge_model)
 
 
 @cache
-def _judge(model: str) -> Judge:
+def judge_named(model: str) -> Judge:
+    """The judge of that name, which has to be one that POSTCALL_JUDGE_MODEL may have (`config.judge_model`)."""
     if model == "offline":
         from postcall.judge.offline import OfflineJudge
 
@@ -27,5 +28,5 @@ def _judge(model: str) -> Judge:
     from postcall.judge.llm import LLMJudge
 
     if model.startswith(CASCADE):
-        return CascadeJudge(_judge("offline"), LLMJudge(model.removeprefix(CASCADE)))
+        return CascadeJudge(judge_named("offline"), LLMJudge(model.removeprefix(CASCADE)))
     return LLMJudge(model)
