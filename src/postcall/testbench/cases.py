@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
+from uuid import UUID
 
 from django.db import transaction
 
@@ -92,9 +93,27 @@ def note(
         row = ActionCase(workspace_id=action.workspace_id, action=action, call=call, created_at=clock.now())
         row.turns = [{"role": turn.role, "text": turn.text} for turn in turns]
     row.expected, row.said_by = expected, by.name[:254]
-    row.revision_id, row.result, row.judge = said.revision_id, said.result, said.judge[:200]  # type: ignore[assignment]
+    row.revision_id, row.result, row.judge = said.revision_id, said.result, said.judge[:200]
     row.save()
     return row
+
+
+@transaction.atomic
+def answer(case: ActionCase, expected: Expected, by: Actor) -> ActionCase:
+    """Says anew what was so."""
+    row = ActionCase.objects.select_for_update().get(pk=case.pk)
+    row.expected, row.said_by = expected, by.name[:254]
+    row.save(update_fields=["expected", "said_by", "updated_at"])
+    return row
+
+
+def of_follow_ups(follow_ups: Iterable[FollowUp]) -> dict[UUID, ActionCase]:
+    """By follow-up, the case that its call is of its action. One query."""
+    by_place = {(each.action_id, each.call_id): each.pk for each in follow_ups}
+    rows = ActionCase.objects.filter(
+        action__in={action for action, _ in by_place}, call__in={call for _, call in by_place}
+    )
+    return {by_place[key]: row for row in rows if (key := (row.action_id, row.call_id)) in by_place}  # type: ignore[index]
 
 
 @dataclass(frozen=True)

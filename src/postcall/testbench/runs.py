@@ -69,6 +69,7 @@ def begin_cases(action: Action, words: Words, by: Actor) -> BenchRun:
     cases = readable(ActionCase.objects.filter(action=action))
     if not cases:
         raise NotPossible("no_cases", "This action has no cases yet: mark a verdict as right or wrong first.")
+    _supersede(action)
     run = _new(action, words, BenchRun.Kind.CASES, by)
     items = [
         BenchItem(
@@ -82,6 +83,14 @@ def begin_cases(action: Action, words: Words, by: Actor) -> BenchRun:
         for n, case in enumerate(cases, start=1)
     ]
     return _begun(run, items)
+
+
+def _supersede(action: Action) -> None:
+    """Nobody waits any more for what other words would have come to."""
+    older = BenchRun.objects.filter(
+        action=action, kind=BenchRun.Kind.CASES, state__in=[BenchRun.State.QUEUED, BenchRun.State.RUNNING]
+    )
+    older.update(state=BenchRun.State.CANCELED, ended_at=clock.now())
 
 
 def readable(cases: QuerySet[ActionCase]) -> list[ActionCase]:
