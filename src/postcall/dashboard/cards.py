@@ -21,6 +21,8 @@ from postcall.messages.errors import ErrorText, explain
 from postcall.messages.models import Account, Attempt, DeliveryEvent, Message
 from postcall.messages.prices import Estimate, Estimates
 from postcall.messages.segments import Segments, count
+from postcall.testbench.cases import of_follow_ups
+from postcall.testbench.models import ActionCase
 from postcall.workspaces.models import Workspace
 from postcall.workspaces.scope import within
 
@@ -115,6 +117,7 @@ class Card:
     events: Sequence[DeliveryEvent] = ()
     estimate: Estimate | None = None
     prices: Estimates | None = None
+    case: ActionCase | None = None
 
     @property
     def follow_up(self) -> FollowUp:
@@ -290,20 +293,23 @@ def stamp_of(follow_up: FollowUp) -> str:
 
 
 def cards(follow_ups: Sequence[Numbered], workspace: Workspace) -> list[Card]:
-    """The cards of a workspace's numbered follow-ups, their attempts, events and prices read at once."""
+    """The cards of a workspace's numbered follow-ups, their attempts, events, prices and cases read at once."""
     prices = Estimates(workspace)
+    told = [each.follow_up for each in follow_ups if each.follow_up.feedback_right is not None]
+    cases = of_follow_ups(told) if told else {}
     messages = [each.message.pk for each in follow_ups if each.message]
     if not messages:
-        return [Card(each, prices=prices) for each in follow_ups]
+        return [Card(each, prices=prices, case=cases.get(each.follow_up.pk)) for each in follow_ups]
     tried = within(workspace, Attempt).filter(message__in=messages).select_related("account")
     attempts = _by_message(tried.order_by("number"))
     events = _by_message(within(workspace, DeliveryEvent).filter(message__in=messages).order_by("at", "id"))
-    return [
+    made = [
         Card(each, attempts.get(message.pk, []), events.get(message.pk, []), _estimate(message, prices), prices)
         if (message := each.message)
         else Card(each, prices=prices)
         for each in follow_ups
     ]
+    return [replace(card, case=cases.get(card.follow_up.pk)) for card in made] if cases else made
 
 
 def _estimate(message: Message, prices: Estimates) -> Estimate | None:

@@ -25,6 +25,7 @@ from postcall.dashboard.views import (
     why,
     workspaces,
 )
+from postcall.dashboard.views.actions import cases
 from postcall.dashboard.views.agents import attachments
 from postcall.dashboard.views.agents import pages as agents
 from postcall.dashboard.views.agents import setup as agent_setup
@@ -76,6 +77,14 @@ _workspace: list[URLPattern | URLResolver] = [
     path("actions/<uuid:action_id>/agents", actions.agents, name="action-agents"),
     path("actions/<uuid:action_id>/revisions", actions.revisions, name="action-revisions"),
     path("actions/<uuid:action_id>/revisions/<int:number>/use", actions.use_again, name="action-use-again"),
+    path("actions/<uuid:action_id>/cases", cases.every, name="action-cases"),
+    path("actions/<uuid:action_id>/cases/add", cases.add, name="case-add"),
+    path("actions/<uuid:action_id>/cases/keep", cases.keep, name="case-keep"),
+    path("actions/<uuid:action_id>/cases/run", cases.run, name="cases-run"),
+    path("actions/<uuid:action_id>/cases/check", cases.check, name="cases-check"),
+    path("actions/<uuid:action_id>/cases/check/<uuid:run_id>", cases.check_live, name="cases-check-live"),
+    path("actions/<uuid:action_id>/cases/<uuid:case_id>/answer", cases.answer, name="case-answer"),
+    path("actions/<uuid:action_id>/cases/<uuid:case_id>/remove", cases.remove, name="case-remove"),
     path("actions/<uuid:action_id>/duplicate", actions.duplicate, name="action-duplicate"),
     path("actions/<uuid:action_id>/archive", actions.archive, name="action-archive"),
     path("actions/<uuid:action_id>/restore", actions.restore, name="action-restore"),

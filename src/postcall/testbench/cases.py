@@ -21,6 +21,7 @@ from postcall.workspaces.audit import Actor
 
 Expected = Literal["met", "not_met"]
 
+EXPECTED: Final[dict[str, Expected]] = {"met": "met", "not_met": "not_met"}
 # Of one action.
 MOST: Final = 500
 _OTHER: Final[dict[str, Expected]] = {"met": "not_met", "not_met": "met"}
@@ -64,7 +65,7 @@ def give_feedback(
 class Said:
     """What was judged when a case is made: by which revision's words, with what result, by whom."""
 
-    revision_id: object = None
+    revision_id: UUID | None = None
     result: str = ""
     judge: str = ""
 
@@ -78,6 +79,7 @@ def note(
     call: Call | None = None,
     turns: Sequence[Turn] = (),
     said: Said = Said(),
+    about: str = "",
 ) -> ActionCase:
     """Makes a call, or pasted words, a case of the action; a call that is one already gets the new answer.
 
@@ -92,7 +94,7 @@ def note(
             raise NotPossible("too_many", f"{MOST} cases are enough for one action: remove some first.")
         row = ActionCase(workspace_id=action.workspace_id, action=action, call=call, created_at=clock.now())
         row.turns = [{"role": turn.role, "text": turn.text} for turn in turns]
-    row.expected, row.said_by = expected, by.name[:254]
+    row.expected, row.said_by, row.note = expected, by.name[:254], about[:300]
     row.revision_id, row.result, row.judge = said.revision_id, said.result, said.judge[:200]
     row.save()
     return row
@@ -113,7 +115,7 @@ def of_follow_ups(follow_ups: Iterable[FollowUp]) -> dict[UUID, ActionCase]:
     rows = ActionCase.objects.filter(
         action__in={action for action, _ in by_place}, call__in={call for _, call in by_place}
     )
-    return {by_place[key]: row for row in rows if (key := (row.action_id, row.call_id)) in by_place}  # type: ignore[index]
+    return {by_place[key]: row for row in rows if (key := (row.action_id, row.call_id)) in by_place}
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ class BenchRun(Due):
     always = models.BooleanField(default=False)
     message = models.TextField()
     agent = models.ForeignKey(Agent, models.SET_NULL, null=True, related_name="+")
+    all_agents = models.BooleanField(default=False, help_text="Also those that do not use the action.")
     since = models.DateTimeField(null=True)
     until = models.DateTimeField(null=True)
     latest = models.PositiveIntegerField(null=True)

@@ -48,8 +48,9 @@ def begin_backtest(action: Action, words: Words, selection: Selection, by: Actor
     if not calls:
         raise NotPossible("no_calls", "There is no call to try it on: choose another agent, or other dates.")
     run = _new(action, words, BenchRun.Kind.BACKTEST, by)
-    run.agent, run.since, run.until, run.latest = (
+    run.agent, run.all_agents, run.since, run.until, run.latest = (
         selection.agent,
+        selection.all_agents,
         selection.since,
         selection.until,
         selection.latest,

@@ -31,12 +31,13 @@ _PER_TOKEN: Final = 4
 @dataclass(frozen=True)
 class Selection:
     """Calls by when they arrived: from `since` on and before `until`, of them the newest `latest` (at most MOST).
-    `agent` None: the calls of the agents that use the action, or of all where none does."""
+    `agent` None: the calls of the agents that use the action, or of all where none does; or with `all_agents`."""
 
     agent: Agent | None = None
     since: datetime | None = None
     until: datetime | None = None
     latest: int = DEFAULT
+    all_agents: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def _calls(action: Action, selection: Selection) -> QuerySet[Call]:
     calls = within(action.workspace_id, Call).filter(forgotten_at=None).order_by("-pk")
     if selection.agent is not None:
         calls = calls.filter(agent=selection.agent)
-    elif using := agents_using(action):
+    elif not selection.all_agents and (using := agents_using(action)):
         calls = calls.filter(agent__in=using)
     if selection.since is not None:
         calls = calls.filter(received_at__gte=selection.since)

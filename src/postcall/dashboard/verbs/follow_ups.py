@@ -20,9 +20,10 @@ from postcall.messages import operator
 from postcall.messages.handing import TwilioMessaging
 from postcall.messages.models import Message
 from postcall.messages.operator import NotPossible as MessageNotPossible
+from postcall.testbench.runs import NotPossible as BenchNotPossible
 from postcall.workspaces.audit import CHANGED, Actor, Thing
 
-REFUSALS: Final = (NotPossible, MessageNotPossible, CannotReplay)
+REFUSALS: Final = (NotPossible, MessageNotPossible, CannotReplay, BenchNotPossible)
 
 
 def tried(visit: Visit, verb: Callable[[], object]) -> bool:
@@ -60,12 +61,6 @@ def approve(visit: Visit, follow_up: FollowUp, body: str | None = None) -> None:
 def reject(visit: Visit, follow_up: FollowUp) -> None:
     review.reject(follow_up, Actor.of_person(visit.person))
     visit.record("reject", _about(follow_up))
-
-
-@transaction.atomic
-def give_feedback(visit: Visit, follow_up: FollowUp, right: bool) -> None:
-    review.give_feedback(follow_up, right)
-    visit.record("feedback", _about(follow_up), {"feedback_right": [follow_up.feedback_right, right]})
 
 
 @transaction.atomic

@@ -13,11 +13,13 @@ from django_htmx.http import HttpResponseClientRefresh
 from postcall.actions.message import MAX_LENGTH
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.cards import Card, cards, counted
+from postcall.dashboard.verbs import cases
 from postcall.dashboard.verbs import follow_ups as verbs
 from postcall.dashboard.verbs.follow_ups import REFUSALS, tried
 from postcall.dashboard.words import Numbered
 from postcall.followups.models import FollowUp
 from postcall.shapes import storable
+from postcall.testbench.cases import EXPECTED, of_follow_ups
 
 APPROVED = "Approved. The text is on its way."
 REJECTED = "Rejected. Nothing is sent."
@@ -118,17 +120,21 @@ def _part(visit: Visit, follow_up: FollowUp, context: dict[str, object], status:
 @require_POST
 @actor
 def feedback(visit: Visit, follow_up_id: UUID) -> HttpResponse:
-    """Whether the judge was right about it."""
+    """Whether the judge was right about it, or, where it left that open, what was so; its call becomes a case of
+    the action."""
     follow_up = visit.one(_follow_ups(visit), follow_up_id)
-    right = visit.request.POST.get("right") == "1"
-    done = tried(visit, lambda: verbs.give_feedback(visit, follow_up, right))
+    expected = EXPECTED.get(visit.request.POST.get("expected", ""))
+    right = None if expected else visit.request.POST.get("right") == "1"
+    done = tried(visit, lambda: cases.give_feedback(visit, follow_up, right, expected))
     if visit.request.headers.get("HX-Request"):
         if not done:
             return HttpResponseClientRefresh()
         fresh = visit.one(_follow_ups(visit), follow_up_id)
-        return visit.part("follow_ups/feedback.html", {"follow_up": fresh, "next": visit.request.POST.get("next")})
+        case = of_follow_ups([fresh]).get(fresh.pk)
+        context = {"follow_up": fresh, "case": case, "next": visit.request.POST.get("next")}
+        return visit.part("follow_ups/feedback.html", context)
     if done:
-        flashes.success(visit.request, f"Noted: the verdict is {'right' if right else 'wrong'}.")
+        flashes.success(visit.request, f"Noted. The call is a case of “{follow_up.action.name}” now.")
     return visit.back(visit.to("call", follow_up.call_id))
 
 

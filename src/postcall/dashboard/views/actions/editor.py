@@ -28,7 +28,7 @@ from postcall.dashboard.comparing import compared
 from postcall.dashboard.forms import Form
 from postcall.dashboard.paging import uuid_or_none
 from postcall.dashboard.verbs import actions as verbs
-from postcall.dashboard.views.actions import wording
+from postcall.dashboard.views.actions import cases, wording
 from postcall.dashboard.views.actions.finding import ATTACHED, attached, found
 
 _LAST_CALLS: Final = 30
@@ -91,6 +91,10 @@ def _save(visit: Visit, action: Action) -> HttpResponse:
     mend = wording.mend(form, inputs_of(content.message))
     if mend is None:
         return page(visit, action, form, status=422, lacking=_still_lacking(action, form))
+    if (unseen := cases.must_be_seen(visit, action, form)) is not None:
+        count = f"{unseen.total} case{'' if unseen.total == 1 else 's'}"
+        form.refuse("", f"Look first at what its {count} come to with the new condition, then save again")
+        return page(visit, action, form, status=422, to_be_seen=True)
     before = action.revision
     try:
         saved = verbs.save(visit, action, content, mend, wording.seen(form))
@@ -156,6 +160,7 @@ def page(visit: Visit, action: Action | None, form: Form, *, status: int = 200, 
         "origins": wording.ORIGINS,
         "examples": EXAMPLES,
         "unsaved": status != 200,
+        "checked": cases.checked(action, form),
         "wanted": _wanted(form, more.get("lacking") or {}),
         **more,
     }
