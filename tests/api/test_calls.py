@@ -205,7 +205,8 @@ def three(api: Api, agent: Any, action: Any) -> list[str]:
         workspace=api.workspace, call=call, action_id=action["id"], attachment_id=attachment["id"],
         revision=call.agent.attachments.get().action.revision,  # type: ignore[union-attr]  # it has an agent
         outcome="held", reason="condition_unclear", result="unclear", confidence=0.4, body="Hi Ann",
-        verdict={"reason": "It is not said.", "evidence": [{"turn": 1, "quote": "Visa"}], "judge": "offline-1"},
+        verdict={"reason": "It is not said.", "evidence": [{"turn": 1, "quote": "Visa"}]},
+        judge="offline-1", judge_cost_usd=0,
         inputs={"customer_name": {"value": "Ann", "from": "collected", "turn": None}}, created_at=timezone.now(),
     )  # fmt: skip
     return ids
@@ -281,6 +282,9 @@ def test_it_shows_a_call_with_its_verdict(api: Api, three: list[str]) -> None:
         "reason": "It is not said.",
         "evidence": [{"turn": 1, "quote": "Visa"}],
         "judge": "offline-1",
+        "prompt": None,
+        "usage": {"requests": 0, "input_tokens": 0, "output_tokens": 0},
+        "cost": {"amount": "0", "currency": "USD"},
     }
     assert follow_up["inputs"] == {"customer_name": {"value": "Ann", "from": "collected", "turn": None}}
     assert (follow_up["outcome"], follow_up["reason"], follow_up["message"]) == ("held", "condition_unclear", None)

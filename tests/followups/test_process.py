@@ -81,8 +81,9 @@ def test_it_sends_when_the_condition_is_met_and_keeps_the_verdict(clinic: Clinic
     row = decided(clinic)
     assert (row.outcome, row.result, row.confidence) == ("message", "met", 0.9)
     assert row.verdict["evidence"] == [{"turn": 1, "quote": "Northgate Clinic, how can I help?"}]
-    assert row.verdict["judge"] == "knowing-1"
-    assert row.verdict["usage"] == {"input_tokens": 900, "output_tokens": 80, "requests": 1}
+    assert row.judge == "knowing-1"
+    assert (row.judge_requests, row.judge_input_tokens, row.judge_output_tokens) == (1, 900, 80)
+    assert row.verdict.keys() == {"reason", "evidence", "probability", "likelier"}
 
 
 def test_it_asks_one_question_for_all_conditions_and_values_of_a_call(clinic: Clinic) -> None:
@@ -106,7 +107,7 @@ def test_it_counts_the_cost_of_a_call_once(clinic: Clinic) -> None:
     clinic.attach("A.", "One")
     clinic.attach("B.", "Two")
     process(clinic.call(), KnowingJudge(), clinic.messaging)
-    assert sum(row.verdict["usage"]["requests"] for row in FollowUp.objects.all()) == 1
+    assert sorted(row.judge_requests for row in FollowUp.objects.all()) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -417,10 +418,10 @@ def test_it_sends_when_the_listening_judge_hears_nothing(clinic: Clinic) -> None
     clinic.attach("Thank you.")
     row = decided(clinic, KnowingJudge(listens=True), transcript=GERMAN)
     assert (row.outcome, row.result, row.body) == ("message", "", "Thank you.")
-    assert row.verdict == {
-        "judge": "knowing-1",
-        "usage": {"input_tokens": 900, "output_tokens": 80, "requests": 1},
-    }
+    assert row.verdict is None
+    assert (row.judge, row.judge_requests, row.judge_input_tokens, row.judge_output_tokens) == (
+        "knowing-1", 1, 900, 80,
+    )  # fmt: skip
 
 
 def test_it_sends_what_always_goes_out_when_the_listening_judge_cannot_be_asked_at_all(clinic: Clinic) -> None:

@@ -45,8 +45,8 @@ def test_it_sends_what_the_model_found_met(clinic: Clinic, model: ModelServer) -
     model.script = [{"conditions": [MET], "values": [{"id": "V1", "value": "2032-03-05", "turn": 3}]}]
     row = decided(clinic)
     assert (row.outcome, row.body) == ("message", "Booked for Friday, March 5, 2032.")
-    assert row.verdict["judge"] == "openai:stand-in"
-    assert row.verdict["usage"] == {"input_tokens": 100, "output_tokens": 20, "requests": 1}
+    assert row.judge == "openai:stand-in"
+    assert (row.judge_requests, row.judge_input_tokens, row.judge_output_tokens) == (1, 100, 20)
 
 
 def test_it_texts_nobody_whom_the_model_names(clinic: Clinic, model: ModelServer) -> None:

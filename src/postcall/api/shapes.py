@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -113,6 +114,12 @@ class EvidenceOut(Out):
     quote: str
 
 
+class JudgeUsageOut(Out):
+    requests: int = Field(description="To a language model; 0: the built-in judge, or a verdict beside another.")
+    input_tokens: int
+    output_tokens: int
+
+
 class VerdictOut(Out):
     """What the judge decided, with quotes that stand in the transcript."""
 
@@ -120,7 +127,17 @@ class VerdictOut(Out):
     confidence: float | None
     reason: str
     evidence: list[EvidenceOut]
-    judge: str
+    judge: str = Field(examples=["offline-1", "openai:gpt-5-mini"], description="Who decided.")
+    prompt: str | None = Field(
+        default=None, description="Of a language model: the version of what it was told, and of its answer's shape."
+    )
+    usage: JudgeUsageOut | None = Field(
+        default=None,
+        description="What judging the whole call took; it stands on one of its follow-ups, so that sums are right.",
+    )
+    cost: PriceOut | None = Field(
+        default=None, description="Of that usage, by list prices; null where no price is known."
+    )
 
 
 class InputOut(Out):
@@ -414,6 +431,11 @@ def _review(follow_up: FollowUp) -> ReviewOut | None:
     return ReviewOut(decision=follow_up.review, by=by, at=follow_up.reviewed_at)
 
 
+def dollars(amount: Decimal) -> PriceOut:
+    """Without the zeros at the end that a column's fixed places leave."""
+    return PriceOut(amount=f"{amount.normalize():f}", currency="USD")
+
+
 def _verdict(follow_up: FollowUp) -> VerdictOut | None:
     if not follow_up.result:
         return None
@@ -423,7 +445,14 @@ def _verdict(follow_up: FollowUp) -> VerdictOut | None:
         confidence=follow_up.confidence,
         reason=said.get("reason", ""),
         evidence=[EvidenceOut(turn=one["turn"], quote=one["quote"]) for one in said.get("evidence", [])],
-        judge=said.get("judge", ""),
+        judge=follow_up.judged_by,
+        prompt=follow_up.prompt or None,
+        usage=JudgeUsageOut(
+            requests=follow_up.judge_requests,
+            input_tokens=follow_up.judge_input_tokens,
+            output_tokens=follow_up.judge_output_tokens,
+        ),
+        cost=None if follow_up.judge_cost_usd is None else dollars(follow_up.judge_cost_usd),
     )
 
 

@@ -58,6 +58,9 @@ class FollowUp(models.Model):
     plain sentence. `inputs` maps an input to {"value", "from", "turn"}. `body` is the filled text, also where
     it was held or only shadowed. `decided_at` is when it was decided by itself; what somebody decided about a held
     one stands in `review`, with who (under their name of then) and when.
+
+    What judging a call took (`judge_requests` and on) stands on one of its follow-ups, so that sums are right; what
+    it took before it was judged anew stays in it.
     """
 
     class Review(models.TextChoices):
@@ -85,7 +88,20 @@ class FollowUp(models.Model):
 
     result = models.CharField(max_length=10, blank=True, help_text="met, not_met or unclear; empty: not judged.")
     confidence = models.FloatField(null=True)
-    verdict = models.JSONField(null=True, help_text="reason, evidence, judge, probability, likelier, usage")
+    verdict = models.JSONField(null=True, help_text="reason, evidence, probability, likelier")
+    judge = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="Who decided; empty: not judged."
+    )
+    prompt = models.CharField(
+        max_length=40, blank=True, default="", db_default="", help_text="What a language model was told: a version."
+    )
+    judge_requests = models.PositiveIntegerField(default=0, db_default=0)
+    judge_input_tokens = models.PositiveBigIntegerField(default=0, db_default=0)
+    judge_output_tokens = models.PositiveBigIntegerField(default=0, db_default=0)
+    judge_cost_usd = models.DecimalField(
+        max_digits=16, decimal_places=9, null=True, help_text="By list prices; null: not judged, or no price known."
+    )
+    judge_s = models.FloatField(null=True, help_text="Seconds that the judge took.")
     inputs = models.JSONField(default=dict)
     recipient = models.CharField(max_length=20, blank=True)
     body = models.TextField(blank=True)
@@ -109,6 +125,11 @@ class FollowUp(models.Model):
             models.Index(fields=["workspace", "reason", "-id"], name="follow_up_reason"),
             models.Index(fields=["decided_at"], condition=Q(outcome="held"), name="follow_up_held"),
         ]
+
+    @property
+    def judged_by(self) -> str:
+        """The name of who decided; also of a row that an earlier version wrote while this one was being started."""
+        return self.judge or str((self.verdict or {}).get("judge", ""))
 
 
 class OptOut(models.Model):

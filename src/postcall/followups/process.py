@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from django.db import transaction
@@ -36,6 +38,7 @@ from postcall.followups.optouts import opt_out
 from postcall.followups.policy import Go, Refused, Wait
 from postcall.followups.snapshot import Snapshot, agent_as_it_is, as_written, snapshot_of
 from postcall.judge import guards, quotes, verdicts
+from postcall.judge.prices import cost
 from postcall.judge.verdicts import Answer, Case, Condition, Judge, JudgeFailed, Judgement, Usage, Verdict
 from postcall.pace import paced_delta
 from postcall.work import clock
@@ -52,9 +55,20 @@ MAX_FAILURES: Final = len(RETRY_AFTER) + 1
 REOPENABLE: Final = frozenset({Reason.NO_TRANSCRIPT, Reason.NO_RECIPIENT, Reason.MISSING_INPUT})
 
 _WRITTEN: Final = (
-    "outcome", "reason", "detail", "result", "confidence", "verdict", "inputs", "recipient", "body",
+    "outcome", "reason", "detail", "result", "confidence", "verdict", "judge", "prompt", "judge_requests",
+    "judge_input_tokens", "judge_output_tokens", "judge_cost_usd", "judge_s", "inputs", "recipient", "body",
     "decided_at", "updated_at",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Spent:
+    """What one judgement took. `judge` is the name of who was asked; `cost` in USD, None: no price is known."""
+
+    judge: str
+    usage: Usage
+    cost: Decimal | None
+    seconds: float
 
 
 @dataclass
@@ -92,8 +106,8 @@ def process(call: Call, judge: Judge, messaging: Messaging) -> list[FollowUp]:
     Processing again leaves decided follow-ups alone, except those that a richer report of the call may put right.
 
     When the judge fails the call stays due, with growing waits. When it failed MAX_FAILURES times, or says that
-    asking again is useless, what it had to decide is held as `judge_failed`, and what always goes out goes: then
-    our own guard alone has listened.
+    asking again is useless, what it left open is held as `judge_failed`; what it decided all the same, and what
+    always goes out, goes: then our own guard alone has listened.
 
     Raises LostLease, and has then written nothing in that transaction, when another worker has the call by now.
     """
@@ -109,13 +123,15 @@ def process(call: Call, judge: Judge, messaging: Messaging) -> list[FollowUp]:
             return desk.close()
         desk.write()
         _mark_processing(call)
+    begun = time.monotonic()
     try:
         judgement = _ask(desk, pending, judge)
     except JudgeFailed as failure:
-        return _failed(desk, pending, failure)
+        return _failed(desk, pending, failure, judge)
+    spent = _spent(judge, judgement.usage, time.monotonic() - begun)
     with transaction.atomic():
         lock_held(call)
-        desk.decide_judged(pending, judgement, judge.name)
+        desk.decide_judged(pending, judgement, spent)
         return desk.close()
 
 
@@ -160,7 +176,7 @@ def _mark_processing(call: Call) -> None:
         call.status, call.judge_failures = Call.Status.PROCESSING, 0
 
 
-def _failed(desk: _Desk, pending: Sequence[_Item], failure: JudgeFailed) -> list[FollowUp]:
+def _failed(desk: _Desk, pending: Sequence[_Item], failure: JudgeFailed, judge: Judge) -> list[FollowUp]:
     call = desk.call
     failures = call.judge_failures + 1
     if failure.retry and failures < MAX_FAILURES:
@@ -170,7 +186,7 @@ def _failed(desk: _Desk, pending: Sequence[_Item], failure: JudgeFailed) -> list
         return desk.handed
     with transaction.atomic():
         lock_held(call)
-        desk.hold_unjudged(pending, str(failure))
+        desk.hold_unjudged(pending, failure, judge.name)
         return desk.close(judge_failures=failures)
 
 
@@ -303,33 +319,38 @@ class _Desk:
         item.row.updated_at = self.now
         return item.row
 
-    def decide_judged(self, pending: Iterable[_Item], judgement: Judgement, judge: str) -> None:
+    def decide_judged(self, pending: Iterable[_Item], judgement: Judgement, spent: _Spent) -> None:
         self._read_anew()
         objection = self.heard
         if judgement.objection and not (objection and objection.explicit):
             objection = Objection(True, judgement.objection)
             self._record_once(objection)
-        usage = judgement.usage
         for item in pending:
             verdict = None if item.revision.always else judgement.verdicts[item.id]
             answers = {name: judgement.answers[key] for name, key in _ask_ids(item) if key in judgement.answers}
             self._decide(item, verdict, answers, objection)
-            if verdict is not None:
-                # The whole call's cost stands on one follow-up, so that sums are right.
-                item.row.verdict = _verdict_json(verdict, judge, usage)
-                usage = Usage()
-        if usage.requests and self._decided:
-            # Nothing was judged, the call was only listened to: that has its cost too.
-            self._decided[0].row.verdict = {"judge": judge, "usage": _usage_json(usage)}
+            _note_verdict(item.row, verdict, spent.judge)
+        self._note_spent(spent)
 
-    def hold_unjudged(self, pending: Iterable[_Item], why: str) -> None:
+    def _note_spent(self, spent: _Spent) -> None:
+        """The whole call's cost stands on one follow-up, so that sums are right: on one that a model decided, where
+        there is one, and where nothing was judged on any, since listening has its cost too."""
+        rows = [item.row for item in self._decided]
+        by_model = [row for row in rows if row.prompt]
+        judged = [row for row in rows if row.result]
+        if bearers := by_model or judged or (rows if spent.usage.requests else []):
+            _add_spent(bearers[0], spent)
+
+    def hold_unjudged(self, pending: Iterable[_Item], failure: JudgeFailed, judge: str) -> None:
         self._read_anew()
         for item in pending:
-            if item.goes_without_judge:
-                self._decide(item, None, {}, self.heard)
+            verdict = failure.decided.verdicts.get(item.id)
+            if verdict is not None or item.goes_without_judge:
+                self._decide(item, verdict, {}, self.heard)
+                _note_verdict(item.row, verdict, judge)
                 continue
             outcome = SKIPPED if item.snapshot.mode == "shadow" else HELD
-            decision = Decision(outcome, Reason.JUDGE_FAILED, f"The judge could not answer: {why}")
+            decision = Decision(outcome, Reason.JUDGE_FAILED, f"The judge could not answer: {failure}")
             self._settle(item, decision, None, self._composed(item, {}), self._recipients[item.id])
 
     def _read_anew(self) -> None:
@@ -417,7 +438,7 @@ class _Desk:
         row.detail = decision.detail
         row.result = verdict.result if verdict else ""
         row.confidence = verdict.confidence if verdict else None
-        row.verdict = None
+        row.verdict, row.judge, row.prompt = None, "", ""
         row.inputs = composed.inputs_json()
         row.recipient = recipient
         row.body = composed.body
@@ -489,20 +510,31 @@ def _asks(item: _Item) -> list[verdicts.Ask]:
     ]
 
 
-def _verdict_json(verdict: Verdict, judge: str, usage: Usage) -> dict[str, Any]:
-    return {
+def _spent(judge: Judge, usage: Usage, seconds: float) -> _Spent:
+    return _Spent(judge.name, usage, cost(judge.name, usage.input_tokens, usage.output_tokens), seconds)
+
+
+def _note_verdict(row: FollowUp, verdict: Verdict | None, judge: str) -> None:
+    """`judge` is who was asked; the verdict itself may name another who gave it."""
+    if verdict is None:
+        return
+    row.verdict = {
         "reason": verdict.reason,
         "evidence": [{"turn": quoted.turn, "quote": quoted.quote} for quoted in verdict.evidence],
-        "judge": verdict.judge or judge,
         "probability": verdict.probability,
         "likelier": verdict.likelier,
-        "usage": _usage_json(usage),
     }
+    row.judge, row.prompt = (verdict.judge or judge)[:200], verdict.prompt[:40]
+    if not row.judge_requests:
+        row.judge_cost_usd = Decimal(0)
 
 
-def _usage_json(usage: Usage) -> dict[str, int]:
-    return {
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "requests": usage.requests,
-    }
+def _add_spent(row: FollowUp, spent: _Spent) -> None:
+    """To what it took when it was judged before: that was paid all the same."""
+    unknown = spent.cost is None or (row.judge_requests and row.judge_cost_usd is None)
+    row.judge_cost_usd = None if unknown else (row.judge_cost_usd or Decimal(0)) + (spent.cost or Decimal(0))
+    row.judge_requests += spent.usage.requests
+    row.judge_input_tokens += spent.usage.input_tokens
+    row.judge_output_tokens += spent.usage.output_tokens
+    row.judge_s = (row.judge_s or 0.0) + spent.seconds
+    row.judge = row.judge or spent.judge[:200]

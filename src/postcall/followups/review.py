@@ -136,8 +136,8 @@ def rejudge(call: Call) -> int:
     )
     pks = list(unsent.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
     again = FollowUp.objects.filter(pk__in=pks).update(
-        outcome=FollowUp.Outcome.PENDING, reason="", detail="", result="", confidence=None, verdict=None, inputs={},
-        body="", decided_at=None, feedback_right=None, updated_at=now,
+        outcome=FollowUp.Outcome.PENDING, reason="", detail="", result="", confidence=None, verdict=None, judge="",
+        prompt="", inputs={}, body="", decided_at=None, feedback_right=None, updated_at=now,
         review="", reviewed_at=None, reviewer_kind="", reviewer="",
     )  # fmt: skip
     if not again:
