@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from postcall.judge.verdicts import Evidence, Turn
@@ -157,40 +159,233 @@ def _latin(letter: str) -> bool:
 
 
 # A caller who talks to the judge
+#
+# Three kinds of words. What only a program writes stands in no customer's speech, but does in a tool's answer;
+# "I'll mark you as confirmed" is an agent's honest work; talk about the judging itself is nobody's.
 
-_INSTRUCTION = _any_of(
-    r"^\s*[\[<(#*]*\s*(?:system|assistant|developer|admin|tool|sistema|asistente)\s*[\])>#*]*\s*(?::|->|>"
-    r"|\bcolon\b|,)",
-    r"^\s*system\s+(?:send|mark|set|message|prompt|override|instruction|note|says? to)\b",
+_WRITTEN_BY_PROGRAMS = _any_of(
+    r"^\s*[\[<(#*]*\s*(?:system|assistant|developer|admin|tool|function|sistema|systeme|asistente|система|系统|系統"
+    r"|システム|시스템|النظام)\s*[\])>#*]*\s*(?::|->|>|\bcolon\b)",
+    r"^\s*[\[<(#*]*\s*(?:system|developer|admin|sistema)\s*[\])>#*]*\s*,",
+    r"^\s*(?:system|developer|admin) (?:send|mark|set|prompt|override|says? to)\b",
     r"[\[<(]\s*/?\s*(?:system|assistant|inst|tool|im_start|im_end)\b|<\|",
-    r"\bsystem (?:prompt|message|override|instruction|note|update)s?\b",
-    r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,30}\b(?:instruction|prompt|rule|guideline|direction"
-    r"|condition)s?\b",
-    r"\b(?:ignore|disregard|forget) (?:everything|all|anything)\b.{0,20}\b(?:above|before|previous|told"
-    r"|said)\b",
-    r"\b(?:new|updated|following|these) instructions?\b",
-    r"\bconditions?\b.{0,30}\b(?:met|satisf|fulfil|true|hold)",
-    r"\b(?:mark|flag|label|treat|count|classify|consider|record|log) (?:this|the|that|my|it|me)\b.{0,30}\bas "
-    r"(?:\w+ )?(?:met|booked|scheduled|confirmed|true|yes|complete|completed|done|interested|accepted"
-    r"|successful|agreed)\b",
-    r"\b(?:verdict|classifier|language model|judge (?:should|must|will)|evaluator|evaluation)\b",
-    r"\b(?:respond|answer|reply|output|return|say) (?:only )?(?:with )?[\"'“]?(?:met|true|condition|verdict)\b",
-    r"\b(?:note|message|attention|hint|instruction) (?:to|for) (?:the )?(?:ai|system|model|judge|reviewer"
-    r"|evaluator|software|transcript|bot)\b",
-    r"\byou are now\b|\bas an ai\b|\bpretend (?:that )?(?:the|this|i|you)\b|\bact as if\b",
-    r"\bset\b.{0,30}\bto true\b|[\"']?\b(?:result|status|met|confidence|outcome)\b[\"']?\s*[:=]\s*[\"']?\w",
+    r"</\w|<(?:call|conditions?|values?|tool_results?|earlier_report|transcript|user|instructions?)\b",
+    r"```|~~~|\{\s*[\"']?\w+[\"']?\s*:|[\"']\s*:\s*[\"'\[{]|\[\s*\{|-{3,}\s*(?:begin|end)\b|^\s*#{2,}\s*\w",
+    r"[\"']?\b(?:result|status|met|confidence|outcome)\b[\"']?\s*[:=]\s*[\"']?\w",
     r"\b\w+_\w+\s*(?:\(|->|→|\{)|(?:->|→)\s*(?:ok|success|true|done)\b",
-    r"\bignor[ae]n? (?:las|tus|sus|todas)\b.{0,30}\binstruccion|\bcondicion\b.{0,20}\bcumpl|\bmarc(?:a|ar"
-    r"|que) (?:esta|la) llamada\b",
+    r"\b(?:tool|function|api) (?:call|result|response|output)s?\s*[:=]",
+    r"\bturn \d+\s*[:=]|\bend of (?:the )?(?:transcript|call data|conversation data|prompt|input)\b",
+    r"[A-Za-z0-9+/]{40,}={0,2}",
 )
+_MARKING = _any_of(
+    r"\b(?:mark|flag|label|treat|count|classify|consider|record|log) (?:this|the|that|my|it|me)\b.{0,30}\bas"
+    r" (?:\w+ )?(?:met|booked|scheduled|confirmed|true|yes|complete|completed|done|interested|accepted|successful"
+    r"|agreed)\b",
+    r"\bpretend (?:that )?(?:the|this|i|you)\b|\bact as if\b|\bset\b.{0,30}\bto true\b|\bas an ai\b",
+    r"(?<!\bi )(?<!\bwe )\b(?:assume|suppose|imagine|let's say|hypothetically|for the sake of)\b.{0,30}\b(?:i|we"
+    r"|this|that|the \w+)\b.{0,20}\b(?:booked|scheduled|confirmed|paid|bought|accepted)\b",
+    r"\btrigger (?:the |that |your |a )?(?:\w+ )?(?:text|sms|message|follow-?up|action|automation|webhook)\b",
+    r"\b(?:markier|kennzeichn|werte|stuf|marc|marqu|segn|oznacz|отмет|помет)\w*.{0,40}?\b(?:anruf|gesprach|llamada"
+    r"|conversacion|appel|conversation|chiamata|ligacao|chamada|звонок|разговор|rozmow)\w*.{0,20}?\b(?:als|como"
+    r"|comme|come|jako|как)\b",
+    r"(?:通话|通話|电话|電話|对话|会話|통화).{0,20}(?:标记|標記|记录|記録|マーク|표시)|(?:标记|標記|マーク).{0,8}(?:为|為|として)",
+)
+_IGNORE = (
+    r"(?:\b(?:ignor|disregard|forget|overrid|bypass|skip your|olvid|desatien|haz caso omiso|vergiss|vergess"
+    r"|missacht|oubli|dimentic|esquec|desconsider|negeer|zignoruj|игнорир|забуд)\w*|忽略|无视|無視|忘记|忘れ|무시|تجاهل)"
+)
+_ORDERS = (
+    r"(?:\b(?:instructions?|prompts?|rules?|guidelines?|directions?|conditions?|instruc+i|instrukt|anweis|vorgab"
+    r"|regel|consigne|istruzion|instruca|polecen|instructie|инструкц|указани)\w*|指示|指令|命令|规则|지시|명령|تعليمات)"
+)
+_CONDITION = (
+    r"(?:\b(?:conditions?|criteri(?:a|on))\b|\b(?:condici|condizion|condica|bedingung|voorwaarde|warunek|услови"
+    r"|critere)\w*|条件|조건|الشرط)"
+)
+_FULFILLED = (
+    r"(?:\b(?:met|true|holds)\b|\b(?:satisf|fulfil|cumpl|erfullt|remplie?s?|soddisf|atendid|vervuld|voldaan"
+    r"|spelnion|выполн|соблюд)\w*|满足|滿足|成立|達成|満た|충족|تحقق|مستوف)"
+)
+_ABOUT_THE_JUDGING = _any_of(
+    r"\bsystem (?:prompt|message|override|instruction|note|update)s?\b",
+    rf"{_IGNORE}.{{0,40}}?{_ORDERS}|{_ORDERS}(?:を|을|를| ).{{0,10}}?(?:無視|忘れ|무시)",
+    r"\b(?:ignore|disregard|forget) (?:everything|all|anything)\b.{0,20}\b(?:above|before|previous|told|said)\b",
+    r"\b(?:new|updated|following|these|real|true|actual) (?:instructions?|system prompt|task)\b\s*[:,]|\b(?:new"
+    r"|updated|following|these) instructions\b",
+    rf"{_CONDITION}.{{0,30}}?{_FULFILLED}"
+    r"|\b(?:satisf|fulfil|meets?)\w* (?:the|this|your|every|each|all|both)\b.{0,12}?\b(?:conditions?|criteri(?:a"
+    r"|on))\b|(?:満た|满足|滿足|达到).{0,10}?条件",
+    r"\b(?:verdict|classifier|language model|judge (?:should|must|will)|evaluator|evaluation)\b|\bnot_met\b",
+    r"\b(?:[cv]|condition|value) ?(?:\d|one|two)\b\s*(?:is|was|as|:|=|->)\s*(?:also |now )?\"?(?:met|true|yes"
+    r"|done)\b",
+    r"\b(?:respond|answer|reply|output|return|report|say) (?:only )?(?:with )?[\"']?(?:met|true|condition"
+    r"|verdict)\b",
+    r"\b(?:note|message|attention|hint|instruction|memo) (?:to|for) (?:the |whichever |any )?(?:ai|system|model"
+    r"|judge|reviewer|evaluator|software|transcript|bot|machine|computer)\b",
+    r"\b(?:dear|hey|hello|attention|listen),? (?:up,? )?(?:ai|gpt|chat ?gpt|claude|gemini|llm|judge|language"
+    r" model)\b",
+    r"\byou are now\b|\byour (?:programming|training|guardrails)\b|\bdeveloper mode\b|\bjailbreak",
+    r"\b(?:whoever|whatever|anyone|anything|the one|model|ai|system|program|machine|software) (?:that |who |which"
+    r" )?(?:is |will be )?(?:read|reads|reading|review|reviews|reviewing|analy[sz]\w+|evaluat\w+|judg\w+|scor\w+"
+    r"|grad\w+|process\w*) (?:this|the|our|my)\b",
+    r"\b(?:evaluat|classif|judg|scor|grad|analy[sz])(?:e|es|ed|ing|y|ies|ied)\b.{0,20}\b(?:this|the|our|my)"
+    r" (?:call|transcript|conversation|dialogue)\b",
+    r"\b(?:final|correct|right|only|expected|your) (?:answer|output|response|verdict|result|report) (?:is|should"
+    r" be|must be|has to be|shall be|will be|needs to be)\b",
+    r"\b(?:i am|i'm|this is|speaking as|speaking for|on behalf of|we are|we're|comes from|orders? (?:from|of)"
+    r"|message from) (?:the |an? |your )?(?:\w+ ){0,3}?(?:postcall|anthropic|open ?ai|(?:system|software|platform"
+    r"|prompt|ai|model) (?:administrator|admin|operator|developer|engineer|owner|creator))\b",
+    r"\bas (?:the|your) (?:\w+ )?(?:developer|operator|administrator|creator|programmer)\b",
+    r"\b(?:developer|operator|administrator|creator|programmer) of this (?:system|software|platform|ai|model"
+    r"|service)\b",
+    r"\b(?:your|the) (?:evidence|confidence|probability)(?: \w+)? (?:is|should|must|to|of) (?:be )?(?:1|one|100"
+    r"|high|\d)|\bquote (?:me|this|these words|my words|turn)\b.{0,20}\b(?:as|for|evidence|proof)\b",
+    r"\bignor[ae]n? (?:las|tus|sus|todas)\b.{0,30}\binstruccion",
+)
+_BY_A_CUSTOMER = (_WRITTEN_BY_PROGRAMS, _MARKING, _ABOUT_THE_JUDGING)
+_ACROSS_TURNS = (_MARKING, _ABOUT_THE_JUDGING)
+
+# What turns the way letters run, or tags text unseen; no speech recognition writes it.
+_UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0001-\U000e007f]")
+# Cyrillic and Greek letters that look like Latin ones, and digits in words that do.
+_LOOKALIKES = str.maketrans(
+    "аеорсухкмнтвіјѕԁԛѡһαοενικτρυχАЕОРСУХКМНТВІЈЅΑΟΕΝΙΚΤΡΥΧΒΗΜΖ",
+    "aeopcyxkmhtbijsdqwhaoevikrpuxAEOPCYXKMHTBIJSAOENIKTPYXBHMZ",
+)
+_DIGITS_AS_LETTERS = str.maketrans("013457", "oieast")
+_DISGUISED = re.compile(r"\b(?=\w*[a-z])(?=\w*\d)(?!\d+(?:st|nd|rd|th|am|pm|h)?\b)\w{3,}\b", re.IGNORECASE)
+_SPELLED = re.compile(r"(?<!\w)(?:[A-Za-z][ .\-]){3,}[A-Za-z](?!\w)")
+_NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
+_ECHO_WORDS = 3
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Words as the patterns look for them. `at` says where each character stands in what was said."""
+
+    text: str
+    at: Sequence[int]
+
+
+def _readings(text: str) -> Iterable[_Reading]:
+    """`text` without accents, invisible characters and compatibility forms; and, where that differs, with
+    look-alike letters and spelled-out words put right."""
+    plain = _folded(text)
+    yield plain
+    bare = plain.text.translate(_LOOKALIKES)
+    bare = _DISGUISED.sub(lambda word: word[0].translate(_DIGITS_AS_LETTERS), bare)
+    undisguised = _unspelled(_Reading(bare, plain.at))
+    if undisguised.text != plain.text:
+        yield undisguised
+
+
+def _folded(text: str) -> _Reading:
+    if text.isascii():
+        return _Reading(text, range(len(text)))
+    pairs = [(part, place) for place, letter in enumerate(text.translate(_PLAIN)) for part in _bare_letter(letter)]
+    return _Reading("".join(part for part, _ in pairs), [place for _, place in pairs])
+
+
+@cache
+def _bare_letter(letter: str) -> str:
+    parts = (part for part in unicodedata.normalize("NFKD", letter) if unicodedata.category(part) not in _NO_WIDTH)
+    return unicodedata.normalize("NFC", "".join(parts))
+
+
+def _unspelled(reading: _Reading) -> _Reading:
+    """ "s y s t e m" as "system"."""
+    gaps = {at for run in _SPELLED.finditer(reading.text) for at in range(run.start() + 1, run.end(), 2)}
+    if not gaps:
+        return reading
+    kept = [place for place in range(len(reading.text)) if place not in gaps]
+    return _Reading("".join(reading.text[place] for place in kept), [reading.at[place] for place in kept])
+
+
+def _first(text: str, patterns: Iterable[re.Pattern[str]]) -> str | None:
+    """The sentence of `text` in which one of `patterns` is found."""
+    if unseen := _UNSEEN.search(text):
+        return _sentence_at(text, unseen.start(), unseen.end())
+    for reading in _readings(text):
+        for pattern in patterns:
+            if found := pattern.search(reading.text):
+                return _sentence_at(text, reading.at[found.start()], reading.at[found.end() - 1] + 1)
+    return None
 
 
 def instructs_the_judge(turns: Sequence[Turn]) -> Evidence | None:
-    """The customer turn that is worded like an instruction to a machine, a role's line or a tool's result."""
-    for number, text in _customer(turns):
-        if found := _INSTRUCTION.search(_plain(text)):
-            return Evidence(number, _sentence(text, found))
-    return None
+    """The first customer turn that is worded like an instruction to a machine, a role's line or a tool's result."""
+    return next(iter(instructing(turns)), None)
+
+
+def instructing(turns: Sequence[Turn]) -> list[Evidence]:
+    """Every such turn, with the sentence that says so; also turns that only together say it."""
+    found = {
+        number: Evidence(number, quote)
+        for number, text in _customer(turns)
+        if (quote := _first(text, _BY_A_CUSTOMER))
+    }
+    for number, quote in _said_in_pieces(turns):
+        found.setdefault(number, Evidence(number, quote))
+    return [found[number] for number in sorted(found)]
+
+
+def _said_in_pieces(turns: Sequence[Turn]) -> Iterable[tuple[int, str]]:
+    """The customer's turns over which an instruction is spread: (number, the turn's text)."""
+    said = [(number, _folded(text).text) for number, text in _customer(turns)]
+    owner = [place for place, (_, text) in enumerate(said) for _ in f"{text} "]
+    joined = " ".join(text for _, text in said)
+    for pattern in _ACROSS_TURNS:
+        for found in pattern.finditer(joined):
+            first, last = owner[found.start()], owner[found.end() - 1]
+            for number, _ in said[first : last + 1] if first != last else ():
+                yield number, turns[number - 1].text.strip()[:QUOTE_CHARACTERS]
+
+
+def carries_nothing(quoted: Evidence, turns: Sequence[Turn], orders: Sequence[Evidence]) -> bool:
+    """Whether a quote proves nothing, since it is a caller's word to the judge: a turn of theirs that gives orders
+    (`orders`: `instructing(turns)`), another's turn that repeats its words, or a tool's note of such words."""
+    turn = turns[quoted.turn - 1]
+    giving = {order.turn for order in orders}
+    if turn.role == "customer":
+        return quoted.turn in giving
+    around = _around(turn.text, quoted.quote)
+    if _UNSEEN.search(around) or _first(around, (_ABOUT_THE_JUDGING,)):
+        return True
+    echo = _bare(quoted.quote)
+    said = (_bare(turns[number - 1].text) for number in giving if number < quoted.turn)
+    return len(echo.split()) >= _ECHO_WORDS and any(echo in words for words in said)
+
+
+def _bare(text: str) -> str:
+    return " ".join(re.findall(r"\w+", _folded(text).text.casefold()))
+
+
+def _around(text: str, quote: str) -> str:
+    """The sentences that `quote` stands in, white space aside."""
+    text, quote = " ".join(text.split()), " ".join(quote.split())
+    at = text.find(quote)
+    return _sentence_at(text, at, at + len(quote), limit=len(text)) if at >= 0 else quote
+
+
+_DEED = re.compile(
+    r"\b(?:schedul|re-?schedul|book|re-?book|reserv|rent(?:ed|ing)\b|order(?:ed|ing)\b|purchas|bought\b|buying\b"
+    r"|paid\b|paying\b|payment (?:was|is|has|went)|refund(?:ed|ing)\b|transferr|registered\b|enrol?led\b|signed"
+    r" up\b)\w*",
+    re.IGNORECASE,
+)
+_WORDS_OF_THE_CUSTOMER = re.compile(
+    r"\b(?:ask|want|request|interest|inquir|enquir|wish|like|need|try|tries|trying|attempt|look|search|mention|say"
+    r"|said|tell|told|agree|accept|approv|confirm|declin|refus|reject|complain|offer|hope|plan|intend|consider"
+    r"|think|call(?:s|ed)? (?:to|about|for)|would|about|question|whether|how|why|change|correct|already|previous"
+    r"|before|not|no|n't|never|without|fail|unsuccess|unable|cannot|cancel|instead|interested)\w*|n't\b",
+    re.IGNORECASE,
+)
+
+
+def takes_the_business(condition: str) -> bool:
+    """Whether the condition is plainly about a deed of the business ("after scheduling an appointment"), which a
+    customer's word alone cannot show; not about what the customer says, asks or wants. English only."""
+    return bool(_DEED.search(condition)) and not _WORDS_OF_THE_CUSTOMER.search(condition)
 
 
 # Not to be texted
@@ -452,8 +647,13 @@ def _is_narrow(words: str, before: str, after: str) -> bool:
 
 def _sentence(text: str, found: re.Match[str]) -> str:
     """The sentence of `text` that `found` stands in, verbatim."""
-    starts = [end.end() for end in _SENTENCE_END.finditer(text, 0, found.start())]
-    start = starts[-1] if starts else 0
-    end = _SENTENCE_END.search(text, found.end())
-    quote = text[start : end.end() if end else len(text)].strip()
-    return quote if len(quote) <= QUOTE_CHARACTERS else text[found.start() : found.end()][:QUOTE_CHARACTERS].strip()
+    return _sentence_at(text, found.start(), found.end())
+
+
+def _sentence_at(text: str, start: int, end: int, limit: int = QUOTE_CHARACTERS) -> str:
+    """The sentences of `text` from the one at `start` to the one at `end`; only what stands between the two where
+    that is longer than `limit`."""
+    starts = [stop.end() for stop in _SENTENCE_END.finditer(text, 0, start)]
+    stop = _SENTENCE_END.search(text, end)
+    quote = text[starts[-1] if starts else 0 : stop.end() if stop else len(text)].strip()
+    return quote if len(quote) <= limit else text[start:end][:limit].strip()

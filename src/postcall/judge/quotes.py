@@ -11,18 +11,18 @@ from postcall.judge.verdicts import Condition, Evidence, Judgement, Turn, Verdic
 
 # A quote this long that stands in one turn only is that turn's, whatever number the judge gave.
 _TELLING: Final = 12
-_TYPOGRAPHY: Final = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " "})
 
 
 def checked(judgement: Judgement, turns: Sequence[Turn], conditions: Sequence[Condition]) -> Judgement:
-    """The judgement with every quote verified and given in the transcript's own words.
+    """The judgement with every quote verified: verbatim, white space aside.
 
-    A verdict becomes `unclear` when one of its quotes stands nowhere, when it is `met` without any quote, or when
-    all that it rests on is a customer who talks to the judge. A condition that was not answered is `unclear`.
+    A verdict becomes `unclear` when one of its quotes stands nowhere, when it is `met` without any quote, when all
+    that it rests on is a caller who talks to the judge, or the caller's own word for what only the business can do.
+    A condition that was not answered is `unclear`.
     An objection without its quote, or not by the customer, is none; answers keep only turns that exist.
     """
     verdicts = {
-        condition.id: _checked(judgement.verdicts[condition.id], turns)
+        condition.id: _checked(judgement.verdicts[condition.id], turns, condition.text)
         if condition.id in judgement.verdicts
         else Verdict("unclear", 0.0, "The judge gave no answer about this condition.")
         for condition in conditions
@@ -37,16 +37,32 @@ def checked(judgement: Judgement, turns: Sequence[Turn], conditions: Sequence[Co
     return replace(judgement, verdicts=verdicts, answers=answers, objection=objection)
 
 
-def _checked(verdict: Verdict, turns: Sequence[Turn]) -> Verdict:
+def _checked(verdict: Verdict, turns: Sequence[Turn], condition: str) -> Verdict:
     evidence = [found(quoted, turns) for quoted in verdict.evidence]
     standing = tuple(quoted for quoted in evidence if quoted)
     if len(standing) < len(evidence):
         return _unclear(verdict, standing, "The judge quoted words that nobody said in this call.")
     if verdict.result == "met" and not standing:
         return _unclear(verdict, standing, "The judge named no words of the call for it.")
-    if verdict.result == "met" and all(_orders(quoted, turns) for quoted in standing):
-        return _unclear(verdict, standing, "All that speaks for it is a caller who gives orders to a machine.")
+    if verdict.result == "met" and (doubt := _doubt(standing, turns, condition)):
+        return _unclear(verdict, standing, doubt)
     return replace(verdict, evidence=standing)
+
+
+def _doubt(standing: Sequence[Evidence], turns: Sequence[Turn], condition: str) -> str | None:
+    """Why quotes that do stand in the call prove nothing."""
+    orders = guards.instructing(turns)
+    carrying = [quoted for quoted in standing if not guards.carries_nothing(quoted, turns, orders)]
+    if not carrying:
+        return "All that speaks for it is a caller who gives orders to a machine."
+    if all(turns[quoted.turn - 1].role == "customer" for quoted in carrying) and _is_claimed(turns, condition):
+        return "Only the customer says so, and it is nothing that a customer can do alone."
+    return None
+
+
+def _is_claimed(turns: Sequence[Turn], condition: str) -> bool:
+    """Whether a customer's word cannot show it; where nobody else's words were kept, nothing else can."""
+    return guards.takes_the_business(condition) and any(turn.role != "customer" for turn in turns)
 
 
 def _unclear(verdict: Verdict, standing: tuple[Evidence, ...], why: str) -> Verdict:
@@ -60,13 +76,8 @@ def _unclear(verdict: Verdict, standing: tuple[Evidence, ...], why: str) -> Verd
     )
 
 
-def _orders(quoted: Evidence, turns: Sequence[Turn]) -> bool:
-    turn = turns[quoted.turn - 1]
-    return turn.role == "customer" and guards.instructs_the_judge([Turn("customer", quoted.quote)]) is not None
-
-
 def found(quoted: Evidence, turns: Sequence[Turn]) -> Evidence | None:
-    """The quote as it stands in the transcript, white space and typographic marks aside; None where it does not.
+    """The quote as it stands in the transcript, white space aside; None where it does not.
 
     A number that is off by a few is put right where the quote leaves no doubt which turn is meant.
     """
@@ -83,9 +94,8 @@ def found(quoted: Evidence, turns: Sequence[Turn]) -> Evidence | None:
 
 
 def _standing(quote: str, text: str) -> str | None:
-    """The part of `text` that `quote` is, in the text's own spelling."""
+    """`quote`, its white space made plain, where it stands in `text` and says something."""
     quote, text = " ".join(quote.split()), " ".join(text.split())
     if not any(letter.isalnum() for letter in quote):
         return None
-    at = text.translate(_TYPOGRAPHY).find(quote.translate(_TYPOGRAPHY))
-    return text[at : at + len(quote)] if at >= 0 else None
+    return quote if quote in text else None

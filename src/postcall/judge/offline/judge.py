@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
-from postcall.judge.guards import customer_spoke, instructs_the_judge, is_english, is_voicemail
+from postcall.judge.guards import customer_spoke, instructing, is_english, is_voicemail
 from postcall.judge.verdicts import Answer, Case, Condition, Evidence, Judgement, Turn, Verdict
 
 if TYPE_CHECKING:
@@ -95,30 +95,28 @@ class OfflineJudge:
     def _read(self, turns: Sequence[Turn], conditions: Sequence[Condition]) -> dict[str, Verdict]:
         from postcall.judge.offline.reader import TooLong
 
-        instructions = instructs_the_judge(turns)
-        passed_over = frozenset(
-            number for number, turn in enumerate(turns, 1) if instructions and instructs_the_judge([turn])
-        )
+        orders = instructing(turns)
+        passed_over = frozenset(order.turn for order in orders)
         try:
             readings = self._reader().read(turns, passed_over, [condition.text for condition in conditions])
         except TooLong:
             return {c.id: _unclear("The call is too long for this judge.") for c in conditions}
         return {
-            condition.id: self._verdict(turns, condition, reading, instructions)
+            condition.id: self._verdict(turns, condition, reading, orders)
             for condition, reading in zip(conditions, readings, strict=True)
         }
 
     def _verdict(
-        self, turns: Sequence[Turn], condition: Condition, reading: Reading, instructions: Evidence | None
+        self, turns: Sequence[Turn], condition: Condition, reading: Reading, orders: Sequence[Evidence]
     ) -> Verdict:
         if not condition.text.strip():
             return _unclear("The condition is empty.")
         probability = self._calibration.probability(reading.logit)
         likelier: Literal["met", "not_met"] = "met" if probability >= 0.5 else "not_met"
         sure = probability >= self._calibration.met_from or probability <= self._calibration.not_met_up_to
-        if likelier == "met" and instructions:
+        if likelier == "met" and orders:
             reason = "The caller's words are worded like an instruction to the system, so a person should look."
-            return _unclear(reason, probability, (instructions,))
+            return _unclear(reason, probability, (orders[0],))
         evidence = self._evidence(turns, condition, reading, 1 if likelier == "met" else -1)
         if sure and (evidence or likelier == "not_met"):
             confidence = probability if likelier == "met" else 1 - probability
