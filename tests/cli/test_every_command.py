@@ -22,6 +22,7 @@ UNAUDITED = {
     "migrate": "settles what the environment asks for, which is told as the system's doing",
     "check": "only looks",
     "judge": "touches no database",
+    "bench judge": "touches no database",
     "ingest": "the call's own row says all of it, as with POST /calls",
     "sample": "goes through the API, by a key, whose entries they are",
     "sandbox": "touches no database",

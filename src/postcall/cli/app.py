@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from postcall.cli import audit, calls, checks, importing, judging, keeping, parts, people, rekey, sandbox, up
+from postcall.cli import (
+    audit,
+    benching,
+    calls,
+    checks,
+    importing,
+    judging,
+    keeping,
+    parts,
+    people,
+    rekey,
+    sandbox,
+    up,
+)
 
 app = typer.Typer(
     name="postcall",
@@ -48,6 +61,7 @@ app.command("backup")(keeping.backup)
 app.command("restore")(keeping.restore)
 app.command("export")(keeping.export)
 app.command("erase")(keeping.erase)
+app.add_typer(benching.bench, name="bench")
 app.add_typer(importing.imports, name="import")
 app.add_typer(people.workspace, name="workspace")
 app.add_typer(people.user, name="user")
