@@ -5,14 +5,21 @@ from __future__ import annotations
 import csv
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
+from itertools import product
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from postcall.actions.models import Attachment
 from postcall.agents.models import Agent
+from postcall.followups.models import FollowUp
+from postcall.ids import first_id
+from postcall.judge.prices import cost
 from postcall.messages.models import Message
 from postcall.reports.tables import written
 from postcall.reports.usage import Usage, usage
@@ -22,9 +29,8 @@ from .factories import a_call, a_follow_up, a_held_follow_up, a_member, a_messag
 
 pytestmark = pytest.mark.django_db
 
-LLM = {"judge": "openai:gpt-4.1-mini (prompt 3)", "reason": "", "evidence": []}
-SPENT = {"input_tokens": 1000, "output_tokens": 100, "requests": 1}
-FREE = {"input_tokens": 0, "output_tokens": 0, "requests": 0}
+LLM = {"judge": "openai:gpt-4.1-mini", "prompt": "3.1"}
+SPENT = {"judge_requests": 1, "judge_input_tokens": 1000, "judge_output_tokens": 100}
 
 
 def attached_too(agent: Agent, attachment: Attachment) -> Attachment:
@@ -38,8 +44,8 @@ def spent(workspace: Workspace) -> Workspace:
     booking, pickup = an_action(desk), an_action(garage, "=Ready")
     garage_booking, desk_pickup = attached_too(garage, booking), attached_too(desk, pickup)
     call = a_call(desk)
-    a_message(a_follow_up(call, booking, verdict=LLM | {"usage": SPENT}))
-    a_message(a_follow_up(call, desk_pickup, verdict=LLM | {"usage": FREE}), Message.Status.SENT, segments=2)
+    a_message(a_follow_up(call, booking, **LLM, **SPENT, judge_cost_usd=Decimal("0.00056")))
+    a_message(a_follow_up(call, desk_pickup, **LLM, judge_cost_usd=Decimal(0)), Message.Status.SENT, segments=2)
     other = a_call(garage)
     a_message(a_follow_up(other, pickup), price=Decimal("-0.07"), price_unit="EUR", to="+4915112345678")
     a_message(a_follow_up(other, garage_booking), Message.Status.FAILED)
@@ -74,11 +80,69 @@ def test_it_counts_what_a_call_cost_the_judge_once(spent: Workspace) -> None:
     assert total.judging.cost == Decimal("0.00056")
 
 
+def as_before(judge: str, requests: int, put_in: int, got_out: int) -> dict[str, Any]:
+    """A verdict as it was kept until there were columns for it."""
+    used = {"requests": requests, "input_tokens": put_in, "output_tokens": got_out}
+    return {
+        "reason": "Booked.",
+        "evidence": [],
+        "probability": 0.9,
+        "likelier": None,
+        "judge": judge,
+        "usage": used,
+    }
+
+
+def test_it_sums_up_what_earlier_verdicts_used(workspace: Workspace) -> None:
+    desk = an_agent(workspace)
+    booking, pickup = an_action(desk), an_action(desk, "Ready")
+    said = [
+        as_before("openai:gpt-4.1-mini (prompt 3)", 2, 1800, 150),
+        as_before("openai:gpt-4.1-mini (prompt 3)", 0, 0, 0),
+        as_before("offline-1", 0, 0, 0),
+        {
+            "judge": "openai:gpt-4.1-mini (prompt 3)",
+            "usage": {"requests": 1, "input_tokens": 7, "output_tokens": 1},
+        },
+    ]
+    call, other = a_call(desk), a_call(desk)
+    rows = [
+        a_follow_up(where, what, verdict=verdict)
+        for (where, what), verdict in zip(product((call, other), (booking, pickup)), said, strict=True)
+    ]
+    before = import_module("postcall.followups.migrations.0008_judged_before")
+    for _ in range(2):  # begun again, it moves nothing twice
+        before.move(apps, connection.schema_editor())
+    spent = lately(workspace, "agent").total.judging
+    assert (spent.requests, spent.input_tokens, spent.output_tokens) == (3, 1807, 151)
+    assert spent.cost == cost("openai:gpt-4.1-mini", 1807, 151) != 0
+    for row in rows:
+        row.refresh_from_db()
+    assert [(row.judge, row.prompt) for row in rows[1:3]] == [
+        ("openai:gpt-4.1-mini (prompt 3)", "3"),
+        ("offline-1", ""),
+    ]
+    assert rows[0].verdict == {"reason": "Booked.", "evidence": [], "probability": 0.9, "likelier": None}
+    assert rows[3].verdict is None
+
+
 def test_it_knows_no_cost_of_a_model_without_a_price(workspace: Workspace) -> None:
     booking = an_action(an_agent(workspace))
-    verdict = LLM | {"judge": "openai:of-our-own (prompt 3)", "usage": SPENT}
-    a_follow_up(a_call(booking.agent), booking, verdict=verdict)
+    a_follow_up(a_call(booking.agent), booking, judge="openai:of-our-own", **SPENT)
     assert lately(workspace, "agent").total.judging.cost is None
+
+
+@pytest.mark.parametrize("by", ["agent", "action", "month"])
+def test_it_counts_a_text_that_was_made_long_after_its_follow_up_was_begun(spent: Workspace, by: str) -> None:
+    before = lately(spent, by).total
+    old = FollowUp.objects.filter(outcome="held").get()
+    begun = timezone.now() - timedelta(days=40)
+    FollowUp.objects.filter(pk=old.pk).update(id=first_id(begun), created_at=begun, outcome="message")
+    a_message(FollowUp.objects.get(pk=first_id(begun)), Message.Status.SENT)
+    report = lately(spent, by)
+    assert (report.total.messages, sum(line.messages for line in report.lines)) == (before.messages + 1,) * 2
+    assert report.total.prices["USD"].estimated > before.prices["USD"].estimated
+    assert "" not in {line.key for line in report.lines}
 
 
 def test_it_says_how_many_texts_have_no_price(workspace: Workspace) -> None:

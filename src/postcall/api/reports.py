@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Final, Literal
 
 from django.http import HttpResponse
@@ -14,7 +13,7 @@ from postcall.api.answers import Moment, Out, answer
 from postcall.api.keys import ApiRequest
 from postcall.api.problems import wrong_fields
 from postcall.api.routes import Routes
-from postcall.api.shapes import PriceOut
+from postcall.api.shapes import PriceOut, dollars
 from postcall.reports import tables
 from postcall.reports.usage import HEAD, LONGEST, GroupBy, Line, table, usage
 from postcall.shapes import Strict
@@ -45,7 +44,7 @@ class SpentOut(Out):
 
 
 class JudgingOut(Out):
-    """What a language model used to judge calls. A call counts once, with the first follow-up that was decided."""
+    """What a language model used to judge calls. A call counts once, with one of its follow-ups."""
 
     requests: int
     input_tokens: int
@@ -131,10 +130,6 @@ def _line(line: Line) -> UsageLineOut:
             requests=spent.requests,
             input_tokens=spent.input_tokens,
             output_tokens=spent.output_tokens,
-            cost=None if spent.cost is None else _dollars(spent.cost),
+            cost=None if spent.cost is None else dollars(spent.cost),
         ),
     )
-
-
-def _dollars(amount: Decimal) -> PriceOut:
-    return PriceOut(amount=f"{amount:f}", currency="USD")

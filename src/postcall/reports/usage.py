@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.db import connection
 
-from postcall.actions.models import Action
+from postcall.actions.models import Action, Attachment
 from postcall.agents.models import Agent
 from postcall.ids import first_id
 from postcall.messages.prices import Estimates
-from postcall.reports import judging
 from postcall.reports.tables import Cell
 from postcall.workspaces.models import Workspace
 from postcall.workspaces.scope import within
@@ -26,8 +26,9 @@ GroupBy = Literal["agent", "action", "month"]
 # The longest stretch of time that one report is about.
 LONGEST: Final = timedelta(days=400)
 
+# A text's key is its follow-up's; of one that was begun before the stretch of time it is looked up apart.
 _KEYS: Final[dict[GroupBy, str]] = {
-    "agent": "a.agent_id",
+    "agent": "f.attachment_id",
     "action": "f.action_id",
     "month": "date_trunc('month', {moment} AT TIME ZONE 'UTC')",
 }
@@ -35,37 +36,49 @@ _KEYS: Final[dict[GroupBy, str]] = {
 _LEFT: Final = "('accepted', 'sent', 'delivered', 'undelivered', 'unconfirmed')"
 # By the beginning of its number the country of a text is known.
 _BEGINNING: Final = 5
+# How long before its text a follow-up is begun, nearly always.
+_SOONER: Final = timedelta(days=2)
 
 _MESSAGES: Final = """
 SELECT {key}, m.price_unit, count(*), sum(m.segments),
        count(*) FILTER (WHERE m.status = 'delivered'),
        count(*) FILTER (WHERE m.status IN ('failed', 'undelivered')),
        coalesce(sum(abs(m.price)), 0), count(m.price)
-FROM message m {joins}
-WHERE m.workspace_id = %s AND m.id >= %s AND m.created_at >= %s AND m.created_at < %s AND m.status <> 'canceled'
+FROM message m {join}
+WHERE m.workspace_id = %(workspace)s AND m.id >= %(first)s
+      AND m.created_at >= %(since)s AND m.created_at < %(until)s AND m.status <> 'canceled' {only}
 GROUP BY 1, 2
 """
 _UNPRICED: Final = """
 SELECT {key}, max(m."to"), count(*), sum(m.segments)
-FROM message m {joins}
-WHERE m.workspace_id = %s AND m.id >= %s AND m.created_at >= %s AND m.created_at < %s
-      AND m.price IS NULL AND m.status IN {left}
+FROM message m {join}
+WHERE m.workspace_id = %(workspace)s AND m.id >= %(first)s
+      AND m.created_at >= %(since)s AND m.created_at < %(until)s AND m.price IS NULL AND m.status IN {left} {only}
 GROUP BY 1, left(m."to", {beginning})
 """
-_FOLLOW_UPS: Final = """
-SELECT {key}, count(*) FILTER (WHERE f.outcome = 'held'), f.verdict->>'judge',
-       coalesce(sum((f.verdict->'usage'->>'requests')::bigint), 0),
-       coalesce(sum((f.verdict->'usage'->>'input_tokens')::bigint), 0),
-       coalesce(sum((f.verdict->'usage'->>'output_tokens')::bigint), 0)
-FROM follow_up f {joins}
-WHERE f.workspace_id = %s AND f.id >= %s AND f.created_at >= %s AND f.created_at < %s
-GROUP BY 1, 3
+# By workspace and id, both tables are walked side by side; a bare join on the id has one of them hashed.
+_JOIN: Final = """
+LEFT JOIN follow_up f
+ON f.id = m.follow_up_id AND f.workspace_id = %(workspace)s AND f.id >= %(earliest)s
 """
-_JOINS: Final[dict[tuple[str, GroupBy], str]] = {
-    ("message", "agent"): "JOIN follow_up f ON f.id = m.follow_up_id JOIN attachment a ON a.id = f.attachment_id",
-    ("message", "action"): "JOIN follow_up f ON f.id = m.follow_up_id",
-    ("follow_up", "agent"): "JOIN attachment a ON a.id = f.attachment_id",
-}
+_JOIN_EARLIER: Final = "JOIN follow_up f ON f.id = m.follow_up_id"
+_EARLIER: Final = "AND m.follow_up_id < %(earliest)s"
+
+_HELD: Final = """
+SELECT {key}, count(*)
+FROM follow_up f
+WHERE f.workspace_id = %(workspace)s AND f.outcome = 'held' AND f.id >= %(first)s
+      AND f.created_at >= %(since)s AND f.created_at < %(until)s
+GROUP BY 1
+"""
+_JUDGED: Final = """
+SELECT {key}, sum(f.judge_requests), sum(f.judge_input_tokens), sum(f.judge_output_tokens),
+       coalesce(sum(f.judge_cost_usd), 0), count(*) FILTER (WHERE f.judge_cost_usd IS NULL)
+FROM follow_up f
+WHERE f.workspace_id = %(workspace)s AND f.judge <> '' AND f.judge_requests > 0 AND f.id >= %(first)s
+      AND f.created_at >= %(since)s AND f.created_at < %(until)s
+GROUP BY 1
+"""
 
 
 @dataclass
@@ -129,24 +142,28 @@ class Usage:
 
 def usage(workspace: Workspace, since: datetime, until: datetime, group_by: GroupBy) -> Usage:
     """What was made from `since` on and before `until` (both aware): texts by when they were made, follow-ups by
-    when they were begun; months in UTC. An agent's are those of what was attached to it. Three queries, and what
-    estimates and names take.
+    when they were begun; months in UTC. An agent's are those of what was attached to it. Four queries, two more
+    where a text was made long after its follow-up was begun, and what estimates and names take.
 
-    Texts that were canceled before they left are left out. What one call cost the judge is counted once, with the
-    first follow-up that was judged by it.
+    Texts that were canceled before they left are left out. What one call cost the judge stands on one of its
+    follow-ups, and is counted once.
     """
     found: dict[str, Line] = defaultdict(lambda: Line("", ""))
     total = Line("", "Total")
     prices = Estimates(workspace)
-    for key, *row in _rows(_MESSAGES, "message", "m.created_at", group_by, workspace, since, until):
+    asked = _Asked(workspace, since, until, group_by)
+    for key, *row in asked.texts(_MESSAGES):
         for line in (found[key], total):
             _add_messages(line, row)
-    for key, *row in _rows(_UNPRICED, "message", "m.created_at", group_by, workspace, since, until):
+    for key, *row in asked.texts(_UNPRICED):
         for line in (found[key], total):
             _expect(line, row, prices)
-    for key, *row in _rows(_FOLLOW_UPS, "follow_up", "f.created_at", group_by, workspace, since, until):
+    for key, held in asked.follow_ups(_HELD):
         for line in (found[key], total):
-            _add_follow_ups(line, row)
+            line.held += held
+    for key, *row in asked.follow_ups(_JUDGED):
+        for line in (found[key], total):
+            _add_judging(line.judging, row)
     names = _names(workspace, list(found), group_by)
     for key, line in found.items():
         line.key, line.name = key, names[key]
@@ -156,26 +173,54 @@ def usage(workspace: Workspace, since: datetime, until: datetime, group_by: Grou
     return Usage(since, until, group_by, ordered, total)
 
 
-def _rows(
-    sql: str,
-    table: str,
-    moment: str,
-    group_by: GroupBy,
-    workspace: Workspace,
-    since: datetime,
-    until: datetime,
-) -> list[tuple[Any, ...]]:
-    key = _KEYS[group_by].format(moment=moment)
-    written = sql.format(key=key, left=_LEFT, beginning=_BEGINNING, joins=_JOINS.get((table, group_by), ""))
-    # Ids are made by the clock of a machine, which may be behind the database's.
-    first = first_id(since - timedelta(hours=1))
-    with connection.cursor() as cursor:
-        cursor.execute(written, [workspace.pk, first, since, until])
-        return [(_key(row[0]), *row[1:]) for row in cursor.fetchall()]
+class _Asked:
+    """One report's rows, each with its key first."""
 
+    def __init__(self, workspace: Workspace, since: datetime, until: datetime, group_by: GroupBy) -> None:
+        self._workspace = workspace
+        self._group_by = group_by
+        # Ids are made by the clock of a machine, which may be behind the database's.
+        first = since - timedelta(hours=1)
+        self._parameters: dict[str, UUID | datetime] = {
+            "workspace": workspace.pk,
+            "since": since,
+            "until": until,
+            "first": first_id(first),
+            "earliest": first_id(first - _SOONER),
+        }
 
-def _key(found: UUID | datetime) -> str:
-    return f"{found:%Y-%m}" if isinstance(found, datetime) else str(found)
+    def texts(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        if self._group_by == "month":
+            yield from self._rows(sql, "m.created_at", join="", only="")
+            return
+        rows = list(self._rows(sql, "m.created_at", join=_JOIN, only=""))
+        yield from (row for row in rows if row[0])
+        if not all(row[0] for row in rows):
+            yield from self._rows(sql, "m.created_at", join=_JOIN_EARLIER, only=_EARLIER)
+
+    def follow_ups(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        return self._rows(sql, "f.created_at", join="", only="")
+
+    def _rows(self, sql: str, moment: str, *, join: str, only: str) -> Iterator[tuple[Any, ...]]:
+        key = _KEYS[self._group_by].format(moment=moment)
+        written = sql.format(key=key, join=join, only=only, left=_LEFT, beginning=_BEGINNING)
+        with connection.cursor() as cursor:
+            cursor.execute(written, self._parameters)
+            rows = cursor.fetchall()
+        return ((self._key(row[0]), *row[1:]) for row in rows)
+
+    def _key(self, found: UUID | datetime | None) -> str:
+        if found is None:
+            return ""
+        if isinstance(found, datetime):
+            return f"{found:%Y-%m}"
+        return self._agents[found] if self._group_by == "agent" else str(found)
+
+    @cached_property
+    def _agents(self) -> dict[UUID, str]:
+        """By what is attached to them. There are few attachments, and very many follow-ups to join them to."""
+        rows = within(self._workspace, Attachment).values_list("pk", "agent_id")
+        return {attachment: str(agent) for attachment, agent in rows}
 
 
 def _add_messages(line: Line, row: list[Any]) -> None:
@@ -197,16 +242,12 @@ def _expect(line: Line, row: list[Any], prices: Estimates) -> None:
         line.prices.setdefault(found.currency, Price()).estimated += found.amount
 
 
-def _add_follow_ups(line: Line, row: list[Any]) -> None:
-    held, judge, requests, put_in, got_out = row
-    line.held += held
-    spent = line.judging
+def _add_judging(spent: Judging, row: list[Any]) -> None:
+    requests, put_in, got_out, cost, unpriced = row
     spent.requests += requests
-    spent.input_tokens += put_in
-    spent.output_tokens += got_out
-    if requests:
-        cost = judging.cost(judge or "", put_in, got_out)
-        spent.cost = None if cost is None or spent.cost is None else spent.cost + cost
+    spent.input_tokens += int(put_in)
+    spent.output_tokens += int(got_out)
+    spent.cost = None if unpriced or spent.cost is None else spent.cost + cost
 
 
 def _names(workspace: Workspace, keys: list[str], group_by: GroupBy) -> dict[str, str]:
@@ -239,7 +280,7 @@ def table(report: Usage) -> Iterator[list[Cell]]:
                 line.judging.requests,
                 line.judging.input_tokens,
                 line.judging.output_tokens,
-                line.judging.cost,
+                line.judging.cost and line.judging.cost.normalize(),
             ]
             if number:
                 counts, rest = [None] * len(counts), [None] * len(rest)

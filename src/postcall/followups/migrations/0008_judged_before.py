@@ -4,6 +4,7 @@ then builds, beside the work that goes on, the index that counts and sums of it 
 Begun again where it was cut short: what is moved stays so, and an unfinished index is built anew.
 """
 
+import json
 import re
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ _PROMPT = re.compile(r"\(prompt ([^)]+)\)$")
 
 _FIND = """
 WITH batch AS (SELECT id, verdict FROM follow_up WHERE id > %s ORDER BY id LIMIT %s)
-SELECT id, verdict->>'judge', verdict->'usage' FROM batch
+SELECT id, verdict->>'judge', verdict->>'usage' FROM batch
 WHERE jsonb_typeof(verdict) = 'object' AND (verdict ? 'judge' OR verdict ? 'usage')
 """
 _NEXT = "SELECT max(id::text) FROM (SELECT id FROM follow_up WHERE id > %s ORDER BY id LIMIT %s) batch"
@@ -44,8 +45,8 @@ def move(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
             last = cursor.fetchone()[0]
 
 
-def _moved(key: Any, judge: str | None, usage: Any) -> tuple[Any, ...]:
-    judge, used = judge or "", usage if isinstance(usage, dict) else {}
+def _moved(key: Any, judge: str | None, usage: str | None) -> tuple[Any, ...]:
+    judge, used = judge or "", json.loads(usage or "{}")
     requests, put_in, got_out = (_number(used.get(name)) for name in ("requests", "input_tokens", "output_tokens"))
     prompt = _PROMPT.search(judge)
     cost = _cost(judge.partition(" (")[0], put_in, got_out) if requests else Decimal(0)
