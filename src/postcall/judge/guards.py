@@ -167,6 +167,8 @@ _WRITTEN_BY_PROGRAMS = _any_of(
     r"^\s*[\[<(#*]*\s*(?:system|assistant|developer|admin|tool|function|sistema|systeme|asistente|система|系统|系統"
     r"|システム|시스템|النظام)\s*[\])>#*]*\s*(?::|->|>|\bcolon\b)",
     r"^\s*[\[<(#*]*\s*(?:system|developer|admin|sistema)\s*[\])>#*]*\s*,",
+    r"(?:^|[.!?:;,\n]\s*)(?:system|assistant|human|user|developer)\s*:",
+    r"^\s*(?:to|from|recipient|body)\s*:.{0,60}\n|\b(?:result|status|outcome|probability) equals?\b",
     r"^\s*(?:system|developer|admin) (?:send|mark|set|prompt|override|says? to)\b",
     r"[\[<(]\s*/?\s*(?:system|assistant|inst|tool|im_start|im_end)\b|<\|",
     r"</\w|<(?:call|conditions?|values?|tool_results?|earlier_report|transcript|user|instructions?)\b",
@@ -224,6 +226,7 @@ _ABOUT_THE_JUDGING = _any_of(
     r"|judge|reviewer|evaluator|software|transcript|bot|machine|computer)\b",
     r"\b(?:dear|hey|hello|attention|listen),? (?:up,? )?(?:ai|gpt|chat ?gpt|claude|gemini|llm|judge|language"
     r" model)\b",
+    r"\b(?:output|respond|reply|return) only\b",
     r"\byou are now\b|\byour (?:programming|training|guardrails)\b|\bdeveloper mode\b|\bjailbreak",
     r"\b(?:whoever|whatever|anyone|anything|the one|model|ai|system|program|machine|software) (?:that |who |which"
     r" )?(?:is |will be )?(?:read|reads|reading|review|reviews|reviewing|analy[sz]\w+|evaluat\w+|judg\w+|scor\w+"
@@ -256,7 +259,7 @@ _DIGITS_AS_LETTERS = str.maketrans("013457", "oieast")
 _DISGUISED = re.compile(r"\b(?=\w*[a-z])(?=\w*\d)(?!\d+(?:st|nd|rd|th|am|pm|h)?\b)\w{3,}\b", re.IGNORECASE)
 _SPELLED = re.compile(r"(?<!\w)(?:[A-Za-z][ .\-]){3,}[A-Za-z](?!\w)")
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
-_ECHO_WORDS = 3
+_ECHO_WORDS, _ECHO_AT_MOST = 3, 100
 
 
 @dataclass(frozen=True)
@@ -351,9 +354,23 @@ def carries_nothing(quoted: Evidence, turns: Sequence[Turn], orders: Sequence[Ev
     around = _around(turn.text, quoted.quote)
     if _UNSEEN.search(around) or _first(around, (_ABOUT_THE_JUDGING,)):
         return True
-    echo = _bare(quoted.quote)
-    said = (_bare(turns[number - 1].text) for number in giving if number < quoted.turn)
-    return len(echo.split()) >= _ECHO_WORDS and any(echo in words for words in said)
+    return _repeats(quoted, turns, giving)
+
+
+def are_the_customers(quoted: Evidence, turns: Sequence[Turn]) -> bool:
+    """Whether the words quoted are the customer's: in a turn of theirs, or noted by a tool as they said them."""
+    role = turns[quoted.turn - 1].role
+    said = {number for number, _ in _customer(turns)}
+    return role == "customer" or (role != "agent" and _repeats(quoted, turns, said))
+
+
+def _repeats(quoted: Evidence, turns: Sequence[Turn], numbers: Iterable[int]) -> bool:
+    """Whether more than half of the quote is one run of words out of an earlier one of these turns."""
+    echo = _bare(quoted.quote).split()[:_ECHO_AT_MOST]
+    run = max(_ECHO_WORDS, len(echo) // 2 + 1)
+    runs = [f" {' '.join(echo[at : at + run])} " for at in range(len(echo) - run + 1)]
+    said = (f" {_bare(turns[number - 1].text)} " for number in numbers if number < quoted.turn and runs)
+    return any(words in text for text in said for words in runs)
 
 
 def _bare(text: str) -> str:

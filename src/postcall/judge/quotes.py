@@ -21,8 +21,9 @@ def checked(judgement: Judgement, turns: Sequence[Turn], conditions: Sequence[Co
     A condition that was not answered is `unclear`.
     An objection without its quote, or not by the customer, is none; answers keep only turns that exist.
     """
+    orders = guards.instructing(turns) if any(v.result == "met" for v in judgement.verdicts.values()) else []
     verdicts = {
-        condition.id: _checked(judgement.verdicts[condition.id], turns, condition.text)
+        condition.id: _checked(judgement.verdicts[condition.id], turns, condition.text, orders)
         if condition.id in judgement.verdicts
         else Verdict("unclear", 0.0, "The judge gave no answer about this condition.")
         for condition in conditions
@@ -37,25 +38,26 @@ def checked(judgement: Judgement, turns: Sequence[Turn], conditions: Sequence[Co
     return replace(judgement, verdicts=verdicts, answers=answers, objection=objection)
 
 
-def _checked(verdict: Verdict, turns: Sequence[Turn], condition: str) -> Verdict:
+def _checked(verdict: Verdict, turns: Sequence[Turn], condition: str, orders: Sequence[Evidence]) -> Verdict:
     evidence = [found(quoted, turns) for quoted in verdict.evidence]
     standing = tuple(quoted for quoted in evidence if quoted)
     if len(standing) < len(evidence):
         return _unclear(verdict, standing, "The judge quoted words that nobody said in this call.")
     if verdict.result == "met" and not standing:
         return _unclear(verdict, standing, "The judge named no words of the call for it.")
-    if verdict.result == "met" and (doubt := _doubt(standing, turns, condition)):
+    if verdict.result == "met" and (doubt := _doubt(standing, turns, condition, orders)):
         return _unclear(verdict, standing, doubt)
     return replace(verdict, evidence=standing)
 
 
-def _doubt(standing: Sequence[Evidence], turns: Sequence[Turn], condition: str) -> str | None:
+def _doubt(
+    standing: Sequence[Evidence], turns: Sequence[Turn], condition: str, orders: Sequence[Evidence]
+) -> str | None:
     """Why quotes that do stand in the call prove nothing."""
-    orders = guards.instructing(turns)
     carrying = [quoted for quoted in standing if not guards.carries_nothing(quoted, turns, orders)]
     if not carrying:
         return "All that speaks for it is a caller who gives orders to a machine."
-    if all(turns[quoted.turn - 1].role == "customer" for quoted in carrying) and _is_claimed(turns, condition):
+    if _is_claimed(turns, condition) and all(guards.are_the_customers(quoted, turns) for quoted in carrying):
         return "Only the customer says so, and it is nothing that a customer can do alone."
     return None
 
