@@ -31,12 +31,13 @@ Rules = Callable[[str], "Go | Wait | Refused"]
 class Trial:
     """`stopped` is what would have ended a real follow-up before any judging; it is judged here all the same where
     the call has words. `verdict` None: no condition was given, or there was nothing to read. `objection` is what
-    the customer said against being texted."""
+    the customer said against being texted, `usage` what asking the judge took."""
 
     stopped: Stopped | None
     verdict: Verdict | None
     objection: Evidence | None
     composed: Composed
+    usage: Usage = field(default_factory=Usage)
 
 
 def try_out(
@@ -58,7 +59,7 @@ def try_out(
     stopped = contact.stopped or (contact.recipient if isinstance(contact.recipient, Stopped) else None)
     objection = read.objection.evidence if read.objection else None
     composed = compose(message, inputs or {}, call, agent, read.answers)
-    return Trial(stopped, read.verdicts.get(_CONDITION), objection, composed)
+    return Trial(stopped, read.verdicts.get(_CONDITION), objection, composed, read.usage)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from postcall.work import clock
 from postcall.workspaces.audit import Actor
 
 Expected = Literal["met", "not_met"]
+Mark = Literal["pass", "fail", "unclear", "unknown"]
 
 EXPECTED: Final[dict[str, Expected]] = {"met": "met", "not_met": "not_met"}
 # Of one action.
@@ -34,6 +35,10 @@ def truth_of(result: str, right: bool) -> Expected | None:
     return _OTHER[result] if not right else _OTHER[_OTHER[result]]
 
 
+class Contradiction(Exception):
+    """The text is a sentence for whoever said both."""
+
+
 @transaction.atomic
 def give_feedback(
     follow_up: FollowUp, by: Actor, *, right: bool | None = None, expected: Expected | None = None
@@ -42,22 +47,23 @@ def give_feedback(
     was so; without it that follows from `right`, except where the verdict is unclear: then it is noted and no case
     is made (None). Saying it again overwrites it.
 
-    Raises review.NotPossible where nothing was judged, and NotPossible where the action has MOST cases.
+    Raises Contradiction where the two say otherwise of the verdict, review.NotPossible where nothing was judged,
+    and NotPossible where the action has MOST cases or the call is forgotten.
     """
-    if expected is None and right is not None:
-        expected = truth_of(follow_up.result, right)
-    if right is None:
-        right = expected == follow_up.result
-    row = review.give_feedback(follow_up, right)
+    result = FollowUp.objects.select_for_update(of=("self",)).get(pk=follow_up.pk).result
+    follows = None if right is None else truth_of(result, right)
+    if expected and follows and expected != follows:
+        raise Contradiction(f"the verdict is {result}: that it was {'right' if right else 'wrong'} says {follows}")
+    expected = expected or follows
+    row = review.give_feedback(follow_up, expected == result if right is None else right)
     if expected is None:
         return None
-    judge = (row.verdict or {}).get("judge", "")
     return note(
         row.action,
         by,
         expected,
         call=row.call,
-        said=Said(row.revision_id, row.result, judge),
+        said=Said(row.revision_id, row.result, row.judged_by),
     )
 
 
@@ -78,10 +84,11 @@ def note(
     *,
     call: Call | None = None,
     turns: Sequence[Turn] = (),
-    said: Said = Said(),
+    said: Said | None = None,
     about: str = "",
 ) -> ActionCase:
-    """Makes a call, or pasted words, a case of the action; a call that is one already gets the new answer.
+    """Makes a call, or pasted words, a case of the action; a call that is one already gets the new answer, and
+    keeps its note unless there is another. `said` None: what the action's follow-up about the call says.
 
     Raises NotPossible.
     """
@@ -94,18 +101,26 @@ def note(
             raise NotPossible("too_many", f"{MOST} cases are enough for one action: remove some first.")
         row = ActionCase(workspace_id=action.workspace_id, action=action, call=call, created_at=clock.now())
         row.turns = [{"role": turn.role, "text": turn.text} for turn in turns]
-    row.expected, row.said_by, row.note = expected, by.name[:254], about[:300]
+    if said is None:
+        said = _said_of(action, call) if call is not None else Said()
+    row.expected, row.said_by, row.note = expected, by.name[:254], about[:300] or row.note
     row.revision_id, row.result, row.judge = said.revision_id, said.result, said.judge[:200]
     row.save()
     return row
 
 
+def _said_of(action: Action, call: Call) -> Said:
+    judged = FollowUp.objects.filter(action=action, call=call).exclude(result="").order_by("-pk").first()
+    return Said(judged.revision_id, judged.result, judged.judged_by) if judged else Said()
+
+
 @transaction.atomic
-def answer(case: ActionCase, expected: Expected, by: Actor) -> ActionCase:
-    """Says anew what was so."""
+def answer(case: ActionCase, expected: Expected, by: Actor, about: str | None = None) -> ActionCase:
+    """Says anew what was so, and what is to be said about it (None: as it is)."""
     row = ActionCase.objects.select_for_update().get(pk=case.pk)
     row.expected, row.said_by = expected, by.name[:254]
-    row.save(update_fields=["expected", "said_by", "updated_at"])
+    row.note = row.note if about is None else about[:300]
+    row.save(update_fields=["expected", "said_by", "note", "updated_at"])
     return row
 
 
@@ -118,6 +133,14 @@ def of_follow_ups(follow_ups: Iterable[FollowUp]) -> dict[UUID, ActionCase]:
     return {by_place[key]: row for row in rows if (key := (row.action_id, row.call_id)) in by_place}
 
 
+def mark_of(result: str, expected: str) -> Mark:
+    if not result:
+        return "unknown"
+    if result == "unclear":
+        return "unclear"
+    return "pass" if result == expected else "fail"
+
+
 @dataclass(frozen=True)
 class Standing:
     """A case beside what the judge says of it by some words. `result` empty: it was not asked yet. `item` is where
@@ -128,12 +151,8 @@ class Standing:
     item: BenchItem | None
 
     @property
-    def mark(self) -> Literal["pass", "fail", "unclear", "unknown"]:
-        if not self.result:
-            return "unknown"
-        if self.result == "unclear":
-            return "unclear"
-        return "pass" if self.result == self.case.expected else "fail"
+    def mark(self) -> Mark:
+        return mark_of(self.result, self.case.expected)
 
 
 @dataclass(frozen=True)
@@ -164,12 +183,12 @@ def standings(action: Action, condition: str) -> list[Standing]:
     """Every case of the action that can still be read, with the latest that was judged of it by exactly this
     condition. Two queries."""
     cases = readable(ActionCase.objects.filter(action=action).select_related("revision"))
-    latest = {item.case_id: item for item in _judged(action, condition)}
+    latest = {item.case_id: item for item in _latest(action, condition)}
     return [_standing(case, latest.get(case.pk), condition) for case in cases]
 
 
-def _judged(action: Action, condition: str) -> Iterable[BenchItem]:
-    """The oldest first, so that of one case the newest is what stays in a dictionary."""
+def _latest(action: Action, condition: str) -> Iterable[BenchItem]:
+    """Of each case, what was judged last."""
     return (
         BenchItem.objects.filter(
             run__action=action,
@@ -179,7 +198,8 @@ def _judged(action: Action, condition: str) -> Iterable[BenchItem]:
             case__isnull=False,
         )
         .exclude(result="")
-        .order_by("judged_at")
+        .order_by("case_id", "-judged_at")
+        .distinct("case_id")
     )
 
 
@@ -191,19 +211,27 @@ def _standing(case: ActionCase, item: BenchItem | None, condition: str) -> Stand
 
 
 def score(standing: Sequence[Standing]) -> Score:
-    def count(mark: str) -> int:
-        return sum(each.mark == mark for each in standing)
+    return _scored([(each.result, each.case.expected) for each in standing])
 
-    known = [each for each in standing if each.result]
+
+def score_of(run: BenchRun) -> Score:
+    """What a run of cases found, by what was expected of them when it began. One query."""
+    return _scored(list(run.items.values_list("result", "expected")))
+
+
+def _scored(pairs: Sequence[tuple[str, str]]) -> Score:
+    """Of (result, expected)."""
+    decided = [(result, expected) for result, expected in pairs if result in EXPECTED]
+    passed = sum(result == expected for result, expected in decided)
     return Score(
-        cases=len(standing),
-        passed=count("pass"),
-        failed=count("fail"),
-        unclear=count("unclear"),
-        unknown=count("unknown"),
-        true_met=sum(each.result == each.case.expected == "met" for each in known),
-        said_met=sum(each.result == "met" for each in known),
-        really_met=sum(each.case.expected == "met" for each in known),
+        cases=len(pairs),
+        passed=passed,
+        failed=len(decided) - passed,
+        unclear=sum(result == "unclear" for result, _ in pairs),
+        unknown=sum(not result for result, _ in pairs),
+        true_met=sum(result == expected == "met" for result, expected in decided),
+        said_met=sum(result == "met" for result, _ in decided),
+        really_met=sum(expected == "met" and bool(result) for result, expected in pairs),
     )
 
 

@@ -32,9 +32,12 @@ def forget_person(workspace_id: UUID, spellings: str) -> None:
     regular expression of PostgreSQL's."""
     cases = ActionCase.objects.filter(workspace_id=workspace_id, call=None)
     cases.annotate(written=Cast("turns", TextField())).filter(written__regex=spellings).delete()
-    named = Q(body__regex=spellings) | Q(before_body__regex=spellings) | Q(detail__regex=spellings)
-    items = BenchItem.objects.filter(workspace_id=workspace_id).annotate(told=Cast("verdict", TextField()))
-    _empty(items.filter(named | Q(told__regex=spellings)))
+    items = BenchItem.objects.filter(workspace_id=workspace_id).annotate(
+        told=Cast("verdict", TextField()), told_before=Cast("before_verdict", TextField())
+    )
+    columns = ("body", "before_body", "detail", "told", "told_before")
+    named = Q(*((f"{column}__regex", spellings) for column in columns), _connector=Q.OR)
+    _empty(items.filter(named))
 
 
 def forget_runs(now: datetime) -> None:

@@ -12,12 +12,15 @@ from postcall.actions.models import Action, Revision
 from postcall.testbench.models import ActionCase, BenchItem, BenchRun
 from postcall.testbench.selecting import Selection, selected
 from postcall.work import clock
+from postcall.work.rows import columns_of, rows_of
 from postcall.work.wake import wake
 from postcall.workspaces.audit import Actor
 
 LANE: Final = "bench_runs"
 # Of one workspace, queued or running at once: more would only wait.
 MOST_AT_ONCE: Final = 5
+# How long whoever holds a run without a worker's heartbeat has for a part of it.
+HELD_S: Final = 300.0
 
 
 class NotPossible(Exception):
@@ -60,6 +63,24 @@ def begin_backtest(action: Action, words: Words, selection: Selection, by: Actor
         for n, pk in enumerate(calls, start=1)
     ]
     return _begun(run, items)
+
+
+def under_way(action: Action, words: Words, selection: Selection) -> BenchRun | None:
+    """A backtest that is at work already at just this."""
+    return BenchRun.objects.filter(
+        action=action,
+        kind=BenchRun.Kind.BACKTEST,
+        state__in=[BenchRun.State.QUEUED, BenchRun.State.RUNNING],
+        revision=action.revision,
+        condition="" if words.always else words.condition.strip(),
+        always=words.always,
+        message=words.message,
+        agent=selection.agent,
+        all_agents=selection.all_agents,
+        since=selection.since,
+        until=selection.until,
+        latest=selection.latest,
+    ).first()
 
 
 @transaction.atomic
@@ -154,6 +175,19 @@ def resume(run: BenchRun) -> BenchRun:
     row.save(update_fields=["state", "ended_at", "problem", "failures", "due_at"])
     wake(LANE)
     return row
+
+
+def hold(run: BenchRun) -> BenchRun | None:
+    """Takes a run that is due for whoever asks, as a worker would; None: another has it, or it is not due."""
+    table = BenchRun._meta.db_table
+    sql = f"""
+        UPDATE "{table}" SET lease_until = clock_timestamp() + make_interval(secs => %s),
+               generation = generation + 1, starts = starts + 1
+        WHERE id = %s AND due_at <= clock_timestamp()
+          AND (lease_until IS NULL OR lease_until < clock_timestamp())
+        RETURNING {columns_of(BenchRun)}
+        """  # noqa: S608  # our own names
+    return next(iter(rows_of(BenchRun, sql, [HELD_S, run.pk])), None)
 
 
 def remove(run: BenchRun) -> None:

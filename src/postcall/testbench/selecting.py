@@ -16,7 +16,7 @@ from postcall.actions.models import Action, Attachment
 from postcall.agents.models import Agent
 from postcall.calls.models import Call
 from postcall.config import config
-from postcall.reports.judging import cost
+from postcall.judge.prices import cost
 from postcall.workspaces.scope import within
 
 # Calls of one run.

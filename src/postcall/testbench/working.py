@@ -23,11 +23,11 @@ from postcall.followups.models import FollowUp, Reason
 from postcall.followups.policy import Go
 from postcall.followups.snapshot import AgentAsItWas, Snapshot, agent_as_it_is, snapshot_of
 from postcall.followups.trial import Read, Rehearsal, Stage
+from postcall.judge.prices import cost
 from postcall.judge.verdicts import Case, Judge, JudgeFailed, Turn, Verdict
 from postcall.messages.prices import Estimates
 from postcall.messages.segments import count
 from postcall.pace import paced_delta
-from postcall.reports.judging import cost
 from postcall.testbench.models import BenchItem, BenchRun
 from postcall.work import clock
 from postcall.work.leases import lock_held, settle
@@ -57,16 +57,15 @@ class _Job:
     case: Case | None
 
 
-def work(run: BenchRun, judge: Judge) -> None:
-    """Goes on with a run taken on lane `bench_runs`, for about SLICE_S; then it is due again.
+def work(run: BenchRun, judge: Judge, *, slice_s: float = SLICE_S) -> None:
+    """Goes on with a run taken on lane `bench_runs`, for about `slice_s`; then it is due again.
 
     Raises LostLease, and has then written nothing of the calls in hand, when another worker has the run by now.
     """
-    until = clock.ticks() + SLICE_S
+    until = clock.ticks() + slice_s
     desk = _Desk(run)
     while True:
         if not _is_on(run, judge):
-            settle(run)
             return
         jobs = [desk.job(item) for item in _next(run)]
         if not jobs:
@@ -92,13 +91,17 @@ def set_aside(run: BenchRun) -> None:
 
 
 def _is_on(run: BenchRun, judge: Judge) -> bool:
-    """Whether nobody has stopped it meanwhile."""
+    """Whether nobody has stopped it meanwhile; if somebody has, it is let go of. In one transaction: whoever
+    resumes it comes before that, and it goes on, or after, and it is due again."""
     with transaction.atomic():
         lock_held(run)
         state = BenchRun.objects.filter(pk=run.pk).values_list("state", flat=True).get()
         if state == BenchRun.State.QUEUED:
             BenchRun.objects.filter(pk=run.pk).update(state=BenchRun.State.RUNNING, judge=judge.name)
-        return state in (BenchRun.State.QUEUED, BenchRun.State.RUNNING)
+        if state in (BenchRun.State.QUEUED, BenchRun.State.RUNNING):
+            return True
+        settle(run)
+        return False
 
 
 def _next(run: BenchRun) -> list[BenchItem]:
