@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -102,6 +102,14 @@ class Judging:
     output_tokens: int = 0
     cost: Decimal | None = Decimal(0)
 
+    def add(self, row: Sequence[Any]) -> None:
+        """Requests, tokens put in, tokens got out, their cost as far as it is known, and how many have none."""
+        requests, put_in, got_out, cost, unpriced = row
+        self.requests += int(requests)
+        self.input_tokens += int(put_in)
+        self.output_tokens += int(got_out)
+        self.cost = None if unpriced or self.cost is None else self.cost + cost
+
     @property
     def dollars(self) -> Decimal | None:
         """The cost, to a hundredth of a cent."""
@@ -163,7 +171,7 @@ def usage(workspace: Workspace, since: datetime, until: datetime, group_by: Grou
             line.held += held
     for key, *row in asked.follow_ups(_JUDGED):
         for line in (found[key], total):
-            _add_judging(line.judging, row)
+            line.judging.add(row)
     names = _names(workspace, list(found), group_by)
     for key, line in found.items():
         line.key, line.name = key, names[key]
@@ -240,14 +248,6 @@ def _expect(line: Line, row: list[Any], prices: Estimates) -> None:
         line.unpriced += count
     else:
         line.prices.setdefault(found.currency, Price()).estimated += found.amount
-
-
-def _add_judging(spent: Judging, row: list[Any]) -> None:
-    requests, put_in, got_out, cost, unpriced = row
-    spent.requests += requests
-    spent.input_tokens += int(put_in)
-    spent.output_tokens += int(got_out)
-    spent.cost = None if unpriced or spent.cost is None else spent.cost + cost
 
 
 def _names(workspace: Workspace, keys: list[str], group_by: GroupBy) -> dict[str, str]:
