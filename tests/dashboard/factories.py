@@ -28,6 +28,7 @@ from postcall.messages.models import (
     RefusedSender,
     SendingAccount,
 )
+from postcall.testbench.models import ActionCase, BenchItem, BenchRun
 from postcall.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from postcall.workspaces.models import Invitation, Membership, User, Workspace
 
@@ -187,6 +188,45 @@ def a_held_follow_up(call: Call, attachment: Attachment, **fields: Any) -> Follo
         attachment,
         **({"outcome": FollowUp.Outcome.HELD, "reason": "awaiting_approval"} | fields),
     )
+
+
+def a_case(action: Action, call: Call, expected: str = "met") -> ActionCase:
+    return ActionCase.objects.create(
+        workspace_id=action.workspace_id, action=action, call=call, expected=expected, created_at=timezone.now()
+    )
+
+
+def a_run(action: Action, *calls: Call, **fields: Any) -> BenchRun:
+    """A backtest of the action's words as they are; of each call it says that it would have sent."""
+    revision = action.revision
+    assert revision is not None
+    values: dict[str, Any] = {
+        "kind": "backtest",
+        "state": "done",
+        "condition": revision.condition,
+        "always": revision.always,
+        "message": revision.message,
+        "total": len(calls),
+        "done": len(calls),
+        "judge": "offline-1",
+        "created_at": timezone.now(),
+    }
+    run = BenchRun.objects.create(
+        workspace_id=action.workspace_id, action=action, revision=revision, **{**values, **fields}
+    )
+    for position, call in enumerate(calls, start=1):
+        BenchItem.objects.create(
+            workspace_id=action.workspace_id,
+            run=run,
+            position=position,
+            call=call,
+            judged_at=timezone.now(),
+            outcome="would_send",
+            result="met",
+            verdict={"reason": "It was booked.", "evidence": [{"turn": 1, "quote": "Thanks for calling"}]},
+            body="Hi Maya, see you.",
+        )
+    return run
 
 
 def a_skipped_follow_up(call: Call, attachment: Attachment, **fields: Any) -> FollowUp:

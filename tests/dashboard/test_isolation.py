@@ -15,15 +15,18 @@ from postcall.dashboard.urls import _workspace
 from postcall.followups.models import FollowUp
 from postcall.messages.models import Message, OwnText
 from postcall.sources.models import Source
+from postcall.testbench.models import ActionCase, BenchRun
 from postcall.webhooks.models import WebhookDelivery, WebhookEndpoint
 from postcall.workspaces.models import ApiKey, AuditEntry, Invitation, Membership, Workspace
 
 from .factories import (
     a_call,
+    a_case,
     a_follow_up,
     a_held_follow_up,
     a_member,
     a_message,
+    a_run,
     a_webhook,
     a_workspace,
     an_action,
@@ -74,6 +77,8 @@ class Everything:
             "delivery_id": WebhookDelivery.objects.get(workspace=self.workspace).pk,
             "key_id": ApiKey.objects.get(workspace=self.workspace).pk,
             "attachment_id": self.held.attachment_id,
+            "case_id": ActionCase.objects.get(workspace=self.workspace).pk,
+            "run_id": BenchRun.objects.get(workspace=self.workspace).pk,
             "number": 1,
         }
         pattern = next(each for each in _workspace if isinstance(each, URLPattern) and each.name == name)
@@ -105,6 +110,8 @@ def everything(name: str) -> Everything:
     ApiKey.issue(workspace, "Booking system", ApiKey.Scope.INGEST)
     an_alert_channel(workspace)
     a_webhook(workspace)
+    a_case(held.action, call)
+    a_run(held.action, call)
     return Everything(workspace, call, held, message, an_own_text(workspace))
 
 
