@@ -7,7 +7,19 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from postcall.actions.conditions import about_condition
 from postcall.actions.message import ADVISED_LENGTH, BRACES, NAME, PLACEHOLDER, corrected
+from postcall.actions.warning import Warning
+
+__all__ = [
+    "Draft",
+    "Warning",
+    "names_the_sender",
+    "praise_for",
+    "stands_for_the_sender",
+    "warnings_about",
+    "warnings_in",
+]
 
 _BROKEN: Final = re.compile(r"<([^<>\n]{1,64})>")
 # Shared by everybody, so that carriers know them from spam.
@@ -22,23 +34,7 @@ _WHO: Final = re.compile(
     r"|empresa|negocio|clinica|tienda|firma|praxis",
     re.IGNORECASE,
 )
-_VAGUE: Final = frozenset(
-    {"if", "it", "is", "the", "a", "and", "or", "when", "after", "call", "needed", "appropriate", "relevant",
-     "necessary", "possible", "makes", "sense", "sometimes", "maybe", "interesting", "something", "good", "well",
-     "ok", "useful"}
-)  # fmt: skip
-_FEW_WORDS: Final = 3
 _SHOUTED_LETTERS: Final = 12
-
-
-@dataclass(frozen=True)
-class Warning:
-    """`code` is for programs, `message` for people; `suggestion` is the whole corrected message, where there is
-    one."""
-
-    code: str
-    message: str
-    suggestion: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ def warnings_about(message: str, condition: str) -> list[Warning]:
 
 def warnings_in(draft: Draft) -> list[Warning]:
     """What is amiss, in the order in which it should be mended."""
-    checks = (_braces, _no_placeholders, _long, _shortener, _business, _shouting, _vague)
+    checks = (_braces, _no_placeholders, _long, _shortener, _business, _shouting, _condition)
     return [warning for check in checks for warning in check(draft)]
 
 
@@ -70,7 +66,7 @@ def praise_for(draft: Draft) -> list[str]:
     well = []
     if draft.businesses is not None and not any(_business(draft)):
         well.append("Says who is texting.")
-    if draft.condition.strip() and not draft.always and not any(_vague(draft)):
+    if draft.condition.strip() and not draft.always and not any(_condition(draft)):
         well.append("The condition says what has to have happened.")
     if not any(_shortener(draft)):
         well.append("No link shortener that carriers block.")
@@ -149,13 +145,6 @@ def _shouting(draft: Draft) -> Iterator[Warning]:
         yield Warning("shouting", "Mostly capital letters: people read that as shouting, and take it for spam")
 
 
-def _vague(draft: Draft) -> Iterator[Warning]:
-    words = re.findall(r"\w+", draft.condition.casefold())
-    if draft.always or not words:
-        return
-    if len(words) < _FEW_WORDS or len([word for word in words if word not in _VAGUE]) < 2:
-        yield Warning(
-            "vague_condition",
-            "This condition leaves much open; say what must have happened, such as "
-            "“After the caller has booked an appointment”",
-        )
+def _condition(draft: Draft) -> Iterator[Warning]:
+    if not draft.always:
+        yield from about_condition(draft.condition, draft.message)

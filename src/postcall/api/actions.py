@@ -37,7 +37,13 @@ class WarningOut(Out):
 
     code: str = Field(examples=["braces_placeholder"])
     message: str
-    suggestion: str | None = Field(default=None, description="The whole corrected message, where there is one.")
+    field: Literal["message", "condition"] = Field(default="message", description="What it is about.")
+    suggestion: str | None = Field(
+        default=None, description="The whole of that field in better words, where there are any."
+    )
+    alternatives: list[str] = Field(
+        default_factory=list, description="Others, where it can be meant in several ways."
+    )
 
 
 class SegmentsOut(Out):
@@ -179,7 +185,13 @@ def action_out(action: Action) -> ActionOut:
         name=action.name,
         used_by=action.used_by,  # type: ignore[attr-defined]  # annotated by _actions
         warnings=[
-            WarningOut(code=hint.code, message=hint.message, suggestion=hint.suggestion)
+            WarningOut(
+                code=hint.code,
+                message=hint.message,
+                field=hint.field,
+                suggestion=hint.suggestion,
+                alternatives=list(hint.alternatives),
+            )
             for hint in warnings_about(revision.message, revision.condition)
         ],
         segments=SegmentsOut(count=segments.count, encoding=segments.encoding, length=segments.length),

@@ -39,13 +39,20 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Hint:
-    """`mend` is the whole corrected message, `button` what the one click that takes it says."""
+class Mend:
+    """What one click puts into a field of the form: `value` is all of it. `shown`: in words beside the button."""
 
+    field: Literal["message", "condition", "always"]
+    value: str
+    button: str
+    shown: str = ""
+
+
+@dataclass(frozen=True)
+class Hint:
     tone: Literal["good", "wait", "bad"]
     text: str
-    mend: str = ""
-    button: str = ""
+    mends: Sequence[Mend] = ()
 
 
 @dataclass(frozen=True)
@@ -167,14 +174,25 @@ def _called(char: str) -> str:
 
 def _hints(draft: hints.Draft, body: str, segments: Segments) -> list[Hint]:
     if not draft.message:
-        return []
+        return [hint for hint in _warned(draft) if any(mend.field != "message" for mend in hint.mends)]
     found = [*_about_characters(draft.message, body, segments), *_about_length(body)]
-    found += [
-        Hint("wait", _said(warning), warning.suggestion or "", "Correct it" if warning.suggestion else "")
+    return [*found, *_warned(draft), *(Hint("good", text) for text in hints.praise_for(draft))]
+
+
+def _warned(draft: hints.Draft) -> list[Hint]:
+    return [
+        Hint("wait", _said(warning), _mends(warning))
         for warning in hints.warnings_in(draft)
         if warning.code != "long"  # counted here as it will be sent, not as it is written
     ]
-    return [*found, *(Hint("good", text) for text in hints.praise_for(draft))]
+
+
+def _mends(warning: hints.Warning) -> list[Mend]:
+    if warning.field == "message":
+        return [Mend("message", warning.suggestion, "Correct it")] if warning.suggestion else []
+    better = [each for each in (warning.suggestion, *warning.alternatives) if each]
+    every_call = [Mend("always", "on", "After every call")] if warning.code == "every_call" else []
+    return [*every_call, *(Mend("condition", words, "Use this", words) for words in better)]
 
 
 def _about_characters(message: str, body: str, segments: Segments) -> Iterator[Hint]:
@@ -190,8 +208,7 @@ def _about_characters(message: str, body: str, segments: Segments) -> Iterator[H
     yield Hint(
         "wait",
         f"{who} {verb} UCS-2, in which a segment holds 70 characters{cost}.",
-        mended if helps else "",
-        "Write it plainly" if helps else "",
+        [Mend("message", mended, "Write it plainly")] if helps else [],
     )
 
 

@@ -8,13 +8,14 @@ if (words?.hasAttribute("data-changed")) changed.add(words);
 
 document.addEventListener("click", (event) => {
   if (event.target.closest?.("[data-discard]")) changed.clear();
-  const mend = event.target.closest?.("button[name=mend-text]");
+  const mend = event.target.closest?.("button[name^=mend-]");
   if (!mend) return;
   event.preventDefault();
-  const message = document.getElementById("message");
-  message.value = mend.value;
-  message.dispatchEvent(new Event("input", { bubbles: true }));
-  message.focus();
+  const field = document.getElementById(mend.name.replace("mend-", "").replace("text", "message"));
+  if (field.type === "checkbox") field.checked = true;
+  else field.value = mend.value;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  field.focus();
 });
 
 // The result of a trial is read out; an answer that never came is told.

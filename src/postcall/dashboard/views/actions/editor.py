@@ -30,8 +30,11 @@ from postcall.dashboard.paging import uuid_or_none
 from postcall.dashboard.verbs import actions as verbs
 from postcall.dashboard.views.actions import cases, wording
 from postcall.dashboard.views.actions.finding import ATTACHED, attached, found
+from postcall.testbench.models import BenchRun
 
 _LAST_CALLS: Final = 30
+# By field of the form, how the button is called that puts other words into it.
+_MENDS: Final = {"message": "text", "condition": "condition", "always": "always"}
 
 
 @require_http_methods(["GET", "POST"])
@@ -67,7 +70,15 @@ def one(visit: Visit, action_id: UUID) -> HttpResponse:
     number = visit.request.GET.get("revision", "")
     old = action.revisions.filter(number=int(number)).first() if re.fullmatch(r"[0-9]{1,9}", number) else None
     form = Form({**wording.written(action, old or revision), "agent": visit.request.GET.get("agent", "")})
-    return page(visit, action, form, unsaved=old is not None)
+    if (run := _backtest(visit, action)) is not None:
+        form.typed |= {"condition": run.condition, "message": run.message, "always": "on" if run.always else ""}
+    return page(visit, action, form, unsaved=old is not None or run is not None)
+
+
+def _backtest(visit: Visit, action: Action) -> BenchRun | None:
+    """The backtest whose words the address asks for."""
+    known = uuid_or_none(visit.request.GET.get("backtest"))
+    return visit.rows(BenchRun).filter(action=action, pk=known).first() if known else None
 
 
 def _read_only(visit: Visit, action: Action) -> HttpResponse:
@@ -120,9 +131,10 @@ def _mended(visit: Visit, action: Action | None, form: Form) -> HttpResponse | N
     """The page with what a button put right in the text, or found among the calls; None: no such button."""
     if form["find"]:
         return page(visit, action, form, unsaved=True)
-    if not form["mend-text"]:
+    mends = {name: form[f"mend-{button}"] for name, button in _MENDS.items() if form[f"mend-{button}"]}
+    if not mends:
         return None
-    form.typed["message"] = form["mend-text"]
+    form.typed.update(mends)
     return page(visit, action, form, unsaved=True)
 
 
