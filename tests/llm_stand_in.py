@@ -29,11 +29,15 @@ Play = dict[str, Any] | str | Fault | Callable[[dict[str, Any]], "dict[str, Any]
 class ModelServer:
     """Plays `script` answer by answer, then its last one for ever; `requests` are the bodies it was sent.
 
-    A dict is the arguments of the output tool; a string is those arguments as raw text, well-formed or not.
+    A dict is the answer, as the arguments of a tool where one was offered and as text where none was; a string is
+    the same as raw text, well-formed or not. `finish_reason` and `tokens` (of what was put in) are told where they
+    are set.
     """
 
     script: list[Play] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    finish_reason: str = ""
+    tokens: int = 0
 
     def __enter__(self) -> ModelServer:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -66,7 +70,10 @@ class ModelServer:
         if isinstance(play, Fault):
             return self._fault(play)
         arguments = play if isinstance(play, str) else json.dumps(play)
-        return 200, {}, json.dumps(_completion(request, arguments)).encode()
+        answer = _completion(request, arguments, self.tokens or _tokens_of(request))
+        if self.finish_reason:
+            answer["choices"][0]["finish_reason"] = self.finish_reason
+        return 200, {}, json.dumps(answer).encode()
 
     def _fault(self, fault: Fault) -> tuple[int, dict[str, str], bytes]:
         if fault.hang_s:
@@ -112,18 +119,33 @@ def text_of(request: dict[str, Any], role: str) -> str:
     return "\n".join(texts)
 
 
-def _completion(request: dict[str, Any], arguments: str) -> dict[str, Any]:
-    call = {"name": request["tools"][0]["function"]["name"], "arguments": arguments}
-    message = {
-        "role": "assistant",
-        "content": None,
-        "tool_calls": [{"id": "call_1", "type": "function", "function": call}],
-    }
+def schema_of(request: dict[str, Any]) -> dict[str, Any]:
+    """The schema in which the answer was asked for, as a tool's or as the response's; empty: in words alone."""
+    if tools := request.get("tools"):
+        return dict(tools[0]["function"]["parameters"])
+    return dict(request.get("response_format", {}).get("json_schema", {}).get("schema", {}))
+
+
+def _tokens_of(request: dict[str, Any]) -> int:
+    """A hundred for what is short, so that sums are easily read; what is long costs what it would."""
+    characters = sum(len(text_of(request, role)) for role in ("system", "user"))
+    return 100 if characters < 8_000 else characters // 4
+
+
+def _completion(request: dict[str, Any], arguments: str, tokens: int) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": arguments}
+    if tools := request.get("tools"):
+        call = {"name": tools[0]["function"]["name"], "arguments": arguments}
+        message = {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "call_1", "type": "function", "function": call}],
+        }
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": request["model"],
-        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}],
-        "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls" if tools else "stop"}],
+        "usage": {"prompt_tokens": tokens, "completion_tokens": 20, "total_tokens": tokens + 20},
     }

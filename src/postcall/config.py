@@ -27,7 +27,14 @@ _SECRETS = (
     "POSTCALL_SMTP_URL",
 )
 # Model providers' keys are read by pydantic-ai itself; only their _FILE variants are ours.
-_PROVIDER_SECRETS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY")
+_PROVIDER_SECRETS = (
+    "OPENAI_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "GOOGLE_API_KEY",
+    "GEMINI_API_KEY",
+    "OLLAMA_API_KEY",
+    "VLLM_API_KEY",
+)
 
 SHORTEST_SECRET_KEY: Final = 16
 # Before the name of a model that is asked about what the built-in judge leaves open.

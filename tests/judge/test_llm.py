@@ -4,67 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-from llm_stand_in import Fault, ModelServer, text_of
+from asking import BOOKED, MORE, TURNS, case, decide, report, told, verdict
+from llm_stand_in import Fault, ModelServer, schema_of, text_of
 
-from postcall.judge import parts, quotes
 from postcall.judge.llm import LLMJudge
-from postcall.judge.prompt import INSTRUCTIONS
-from postcall.judge.verdicts import Ask, Case, Condition, JudgeFailed, Judgement, Turn
-
-BOOKED = Condition("f-1", "After scheduling an appointment")
-MORE = Condition("f-2", "When the customer requests more information")
-TURNS = (
-    Turn("agent", "Northgate Clinic, how can I help?"),
-    Turn("customer", "I'd like a cleaning tomorrow at three."),
-    Turn("agent", "Tomorrow at three. You are booked."),
-)
-START = datetime(2026, 3, 4, 10, 0, tzinfo=ZoneInfo("America/Los_Angeles"))
-
-
-def case(*conditions: Condition, **fields: Any) -> Case:
-    return Case(**({"turns": TURNS, "conditions": conditions or (BOOKED,), "started_at": START} | fields))
-
-
-def verdict(number: int = 1, result: str = "met", turn: int = 3, quote: str = "You are booked.") -> dict[str, Any]:
-    evidence = [{"turn": turn, "quote": quote}] if quote else []
-    said = {"id": f"C{number}", "result": result, "confidence": 0.95, "reason": "It says so.", "evidence": evidence}
-    return said | {"probability": 0.97}
-
-
-def report(*verdicts: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {"conditions": list(verdicts or (verdict(),))} | fields
-
-
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
-    with ModelServer([report()]) as server:
-        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-the-tests")
-        yield server
-
-
-def decide(model: ModelServer, asked: Case, *script: Any, **options: Any) -> Judgement:
-    if script:
-        model.script = list(script)
-    judge = LLMJudge("openai:stand-in", **options)
-    try:
-        return quotes.checked(judge.decide(asked), asked.turns, asked.conditions)
-    finally:
-        judge.close()
+from postcall.judge.prompt import INSTRUCTIONS, VERSION
+from postcall.judge.verdicts import Ask, Judgement, Turn
 
 
 def test_it_answers_every_condition_in_one_request(model: ModelServer) -> None:
     judged = decide(model, case(BOOKED, MORE), report(verdict(1), verdict(2, "not_met", quote="")))
     assert {key: v.result for key, v in judged.verdicts.items()} == {"f-1": "met", "f-2": "not_met"}
     assert judged.verdicts["f-1"].evidence[0].quote == "You are booked."
-    assert judged.verdicts["f-1"].judge == "openai:stand-in"
+    assert (judged.verdicts["f-1"].judge, judged.verdicts["f-1"].prompt) == ("openai:stand-in", VERSION)
     assert (judged.verdicts["f-1"].confidence, judged.verdicts["f-1"].probability) == (0.95, 0.97)
     assert (judged.usage.requests, judged.usage.input_tokens, judged.usage.output_tokens) == (1, 100, 20)
     assert len(model.requests) == 1
@@ -99,145 +56,58 @@ def test_it_hears_an_objection_that_the_customer_made(model: ModelServer) -> Non
 # What does not stand in the transcript does not count.
 
 
-@pytest.mark.parametrize("quote", ["I hereby book", "", "  ", "…", "you are BOOKED", "You are booked. Send it."])
-def test_it_is_unclear_when_the_quote_does_not_stand(model: ModelServer, quote: str) -> None:
-    judged = decide(model, case(), report(verdict(quote=quote)))
+def test_it_is_unclear_when_the_quote_does_not_stand_the_second_time_either(model: ModelServer) -> None:
+    judged = decide(model, case(), report(verdict(quote="I hereby book")))
     assert (judged.verdicts["f-1"].result, judged.verdicts["f-1"].likelier) == ("unclear", "met")
+    assert (len(model.requests), judged.usage.requests, judged.usage.input_tokens) == (2, 2, 200)
 
 
-def test_it_is_unclear_when_one_quote_of_several_does_not_stand(model: ModelServer) -> None:
-    said = verdict()
-    said["evidence"].append({"turn": 1, "quote": "made up"})
-    judged = decide(model, case(), report(said))
-    assert judged.verdicts["f-1"].result == "unclear"
-    assert [e.quote for e in judged.verdicts["f-1"].evidence] == ["You are booked."]
+def test_it_asks_once_more_naming_the_quote_that_nobody_said(model: ModelServer) -> None:
+    said = report(verdict(1, quote="You’re booked."), verdict(2, turn=2, quote="a cleaning"))
+    judged = decide(model, case(BOOKED, MORE), said, report(verdict(1), verdict(2, turn=2, quote="a cleaning")))
+    assert {v.result for v in judged.verdicts.values()} == {"met"}
+    again = model.requests[1]["messages"]
+    assert [message["role"] for message in again] == ["system", "user", "assistant", "user"]
+    named = [json.loads(line) for line in again[-1]["content"].split("\n")[1:]]
+    assert [(each["id"], each["turn"], each["quote"]) for each in named] == [("C1", 3, "You’re booked.")]
 
 
-@pytest.mark.parametrize("quote", ["You  are\nbooked.", " You are booked. "])
-def test_it_looks_past_white_space(model: ModelServer, quote: str) -> None:
-    assert decide(model, case(), report(verdict(quote=quote))).verdicts["f-1"].result == "met"
+def test_it_takes_back_a_verdict_that_it_cannot_bear_out(model: ModelServer) -> None:
+    judged = decide(model, case(), report(verdict(quote="made up")), report(verdict(result="not_met", quote="")))
+    assert judged.verdicts["f-1"].result == "not_met"
 
 
-def test_it_shows_the_transcripts_own_spelling(model: ModelServer) -> None:
-    judged = decide(model, case(), report(verdict(turn=2, quote="I’d like a cleaning")))
-    assert judged.verdicts["f-1"].evidence[0].quote == "I'd like a cleaning"
-
-
-def test_it_puts_a_turn_right_that_is_off_by_one(model: ModelServer) -> None:
-    judged = decide(model, case(), report(verdict(turn=2, quote="Tomorrow at three. You are booked.")))
-    assert (judged.verdicts["f-1"].result, judged.verdicts["f-1"].evidence[0].turn) == ("met", 3)
-
-
-def test_it_is_unclear_about_what_was_not_answered(model: ModelServer) -> None:
-    assert decide(model, case(BOOKED, MORE), report(verdict(1))).verdicts["f-2"].result == "unclear"
-
-
-# Failures.
-
-
-@pytest.mark.parametrize(("status", "retry"), [(429, True), (500, True), (503, True), (401, False), (404, False)])
-def test_it_says_whether_asking_again_may_help(model: ModelServer, status: int, retry: bool) -> None:
-    with pytest.raises(JudgeFailed, match=str(status)) as failure:
-        decide(model, case(), Fault(status))
-    assert failure.value.retry is retry
-    assert len(model.requests) == 1
-
-
-def test_it_asks_once_more_when_the_answer_has_the_wrong_shape(model: ModelServer) -> None:
-    assert decide(model, case(), '{"conditions": [', report()).verdicts["f-1"].result == "met"
+@pytest.mark.parametrize(
+    "first",
+    [
+        report(verdict(1, quote=""), verdict(2)),  # met without a quote
+        report(verdict(1)),  # a condition left out
+        report(verdict(1), verdict(2), values=[]),  # a value left out
+        report(verdict(1), verdict(2), values=[{"id": "V1"}], objection={"turn": 2, "quote": "no texts"}),
+    ],
+)
+def test_it_asks_once_more_for_what_is_missing(model: ModelServer, first: dict[str, Any]) -> None:
+    whole = report(verdict(1), verdict(2), values=[{"id": "V1", "value": "tomorrow", "turn": 2}])
+    judged = decide(model, case(BOOKED, MORE, asks=[Ask("f-1:day", "f-1", "the day agreed")]), first, whole)
+    assert {key: v.result for key, v in judged.verdicts.items()} == {"f-1": "met", "f-2": "met"}
+    assert judged.answers["f-1:day"].value == "tomorrow"
     assert len(model.requests) == 2
 
 
-@pytest.mark.parametrize("bad", ['{"conditions": [', {"verdict": "met"}, report({"id": "C1", "result": "yes"})])
-def test_it_fails_when_the_shape_stays_wrong(model: ModelServer, bad: Any) -> None:
-    with pytest.raises(JudgeFailed, match="shape") as failure:
-        decide(model, case(), bad)
-    assert failure.value.retry
+@pytest.mark.parametrize("second", ["no JSON", Fault(400)])
+def test_it_keeps_the_first_answer_where_the_second_is_none(model: ModelServer, second: Any) -> None:
+    judged = decide(model, case(BOOKED, MORE), report(verdict(1), verdict(2, quote="made up")), second)
+    assert {key: v.result for key, v in judged.verdicts.items()} == {"f-1": "met", "f-2": "unclear"}
 
 
-def test_it_fails_on_what_is_no_json_at_all(model: ModelServer) -> None:
-    with pytest.raises(JudgeFailed) as failure:
-        decide(model, case(), Fault(200, raw="<html>gateway</html>"))
-    assert failure.value.retry
+def test_it_looks_past_white_space_and_a_number_that_is_off(model: ModelServer) -> None:
+    judged = decide(model, case(), report(verdict(turn=2, quote=" Tomorrow  at three.\nYou are booked. ")))
+    assert (judged.verdicts["f-1"].result, judged.verdicts["f-1"].evidence[0].turn) == ("met", 3)
+    assert len(model.requests) == 1
 
 
-def test_it_does_not_wait_for_ever(model: ModelServer) -> None:
-    with pytest.raises(JudgeFailed) as failure:
-        decide(model, case(), Fault(hang_s=30), request_timeout=0.3)
-    assert failure.value.retry
-
-
-def test_it_keeps_its_deadline_whatever_the_vendors_library_does(model: ModelServer) -> None:
-    with pytest.raises(JudgeFailed, match="longer than") as failure:
-        decide(model, case(), Fault(hang_s=30), request_timeout=20.0, deadline=0.3)
-    assert failure.value.retry
-
-
-def test_it_fails_for_good_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    with pytest.raises(JudgeFailed, match="OPENAI_API_KEY") as failure:
-        LLMJudge("openai:stand-in").decide(case())
-    assert not failure.value.retry
-
-
-# Long calls.
-
-
-def told(request: dict[str, Any]) -> list[dict[str, Any]]:
-    """The call's lines as the model was given them."""
-    block = text_of(request, "user").split("<call>\n")[1].split("\n</call>")[0]
-    return [json.loads(line) for line in block.splitlines()]
-
-
-def long_call(turns: int = 3_000) -> tuple[Turn, ...]:
-    filler = [
-        Turn(("agent", "customer")[n % 2], f"Turn {n}, and this goes on for quite a while.") for n in range(turns)
-    ]
-    filler[4] = Turn("agent", "You are booked for the ninth.")
-    return tuple(filler)
-
-
-@pytest.fixture
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "PART_CHARACTERS", 20_000)
-
-
-@pytest.mark.usefixtures("small_parts")
-def test_it_reads_every_turn_of_a_long_call(model: ModelServer) -> None:
-    turns = long_call()
-    judged = decide(model, case(turns=turns), report(verdict(turn=5, quote="You are booked for the ninth.")))
-    shown = {line["turn"]: line["text"] for request in model.requests for line in told(request)}
-    assert shown == {number: turn.text for number, turn in enumerate(turns, 1)}
-    assert len(model.requests) > 5
-    assert judged.verdicts["f-1"].result == "met"
-    assert judged.usage.requests == len(model.requests)
-
-
-@pytest.mark.usefixtures("small_parts")
-def test_it_takes_a_retraction_in_a_later_part(model: ModelServer) -> None:
-    turns = (*long_call(400), Turn("customer", "No wait, cancel that appointment."))
-    later = verdict(1, "not_met", len(turns), "cancel that appointment")
-    first = report(verdict(turn=5, quote="You are booked for the ninth."))
-    assert decide(model, case(turns=turns), first, report(later)).verdicts["f-1"].result == "not_met"
-
-
-@pytest.mark.usefixtures("small_parts")
-def test_it_is_unclear_when_a_later_part_forgets_an_earlier_one(model: ModelServer) -> None:
-    first = report(verdict(turn=5, quote="You are booked for the ninth."))
-    judged = decide(model, case(turns=long_call(400)), first, report(verdict(1, "not_met", quote="")))
-    assert judged.verdicts["f-1"].result == "unclear"
-
-
-@pytest.mark.usefixtures("small_parts")
-def test_it_keeps_a_value_that_only_an_early_part_said(model: ModelServer) -> None:
-    day = Ask("f-1:day", "f-1", "the day agreed")
-    first = report(values=[{"id": "V1", "value": "the ninth", "turn": 5}], objection={"turn": 2, "quote": "Turn 1"})
-    judged = decide(
-        model, case(turns=long_call(400), asks=[day]), first, report(values=[{"id": "V1", "value": None}])
-    )
-    assert judged.answers["f-1:day"].value == "the ninth"
-    assert judged.objection is not None
+def test_it_is_unclear_about_what_was_never_answered(model: ModelServer) -> None:
+    assert decide(model, case(BOOKED, MORE), report(verdict(1))).verdicts["f-2"].result == "unclear"
 
 
 # Callers who talk to the judge. The stand-in plays the worst model there can be: it obeys.
@@ -266,22 +136,23 @@ INJECTIONS = (
 
 def asked_by(request: dict[str, Any]) -> str:
     """All of a request but the call's own lines."""
-    return re.sub(
-        r"<call>\n.*\n</call>", "", json.dumps(request["tools"]) + text_of(request, "user"), flags=re.DOTALL
-    )
+    asked = json.dumps(schema_of(request)) + text_of(request, "system") + text_of(request, "user")
+    return re.sub(r"<call>\n.*\n</call>", "", asked, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("words", INJECTIONS)
-def test_it_keeps_a_callers_orders_inside_one_string(model: ModelServer, words: str) -> None:
-    decide(model, case(turns=(*TURNS[:1], Turn("customer", words))), report(verdict(quote="")))
-    decide(model, case(turns=(*TURNS[:1], Turn("customer", "Just asking."))), report(verdict(quote="")))
+def test_it_keeps_callers_orders_inside_one_string(model: ModelServer) -> None:
+    turns = (TURNS[0], *(Turn("customer", words) for words in INJECTIONS))
+    decide(model, case(turns=turns), report(verdict(result="not_met", quote="")))
+    decide(model, case(), report(verdict(result="not_met", quote="")))
     injected, plain = model.requests
-    assert told(injected)[1] == {"turn": 2, "role": "customer", "text": words}
+    assert [(line["turn"], line["text"]) for line in told(injected)] == [
+        (number, turn.text) for number, turn in enumerate(turns, 1)
+    ]
     assert asked_by(injected) == asked_by(plain)
-    assert text_of(injected, "system") == text_of(plain, "system") == INSTRUCTIONS
+    assert text_of(injected, "system").startswith(INSTRUCTIONS)
 
 
-@pytest.mark.parametrize("words", INJECTIONS)
+@pytest.mark.parametrize("words", INJECTIONS[::4])
 def test_it_believes_no_obedient_model_that_invents_a_proof(model: ModelServer, words: str) -> None:
     turns = (*TURNS[:1], Turn("customer", words))
     obeyed = report(verdict(turn=2, quote="You are booked."), to="+15551239999", recipient="+15551239999")
@@ -290,29 +161,29 @@ def test_it_believes_no_obedient_model_that_invents_a_proof(model: ModelServer, 
     assert "+15551239999" not in repr(judged.answers) + repr(judged.verdicts["f-1"].reason)
 
 
-@pytest.mark.parametrize("words", INJECTIONS[:4] + INJECTIONS[6:7])
+@pytest.mark.parametrize("words", INJECTIONS[:3])
 def test_it_takes_an_order_to_the_judge_for_no_proof(model: ModelServer, words: str) -> None:
     turns = (*TURNS[:1], Turn("customer", words))
-    assert (
-        decide(model, case(turns=turns), report(verdict(turn=2, quote=words))).verdicts["f-1"].result == "unclear"
-    )
+    judged = decide(model, case(turns=turns), report(verdict(turn=2, quote=words)))
+    assert judged.verdicts["f-1"].result == "unclear"
 
 
 def test_it_has_no_place_in_its_answer_for_a_recipient(model: ModelServer) -> None:
     decide(model, case())
-    schema = json.dumps(model.requests[0]["tools"])
+    schema = json.dumps(schema_of(model.requests[0]))
+    assert "evidence" in schema
     assert not re.search(r'"(to|recipient|number|phone|sender|send|action|message)":', schema)
 
 
 def test_it_ignores_conditions_that_nobody_asked_about(model: ModelServer) -> None:
-    judged = decide(model, case(), report(verdict(1), verdict(7)))
-    assert set(judged.verdicts) == {"f-1"}
+    judged = decide(model, case(), report(verdict(1), verdict(7, quote="made up")))
+    assert (set(judged.verdicts), len(model.requests)) == ({"f-1"}, 1)
 
 
 def test_it_serves_many_threads_at_once(model: ModelServer) -> None:
     judge = LLMJudge("openai:stand-in")
     ask: Callable[[int], Judgement] = lambda _: judge.decide(case())  # noqa: E731  # one line says it all
     with ThreadPoolExecutor(8) as pool:
-        judged = list(pool.map(ask, range(24)))
+        judged = list(pool.map(ask, range(16)))
     judge.close()
     assert all(one.verdicts["f-1"].result == "met" for one in judged)

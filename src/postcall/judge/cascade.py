@@ -42,7 +42,9 @@ class CascadeJudge:
             rest = self._model.decide(replace(case, conditions=conditions, asks=asks))
         except JudgeFailed as failure:
             stands = _standing(first, conditions, asks)
-            raise JudgeFailed(str(failure), retry=failure.retry, decided=stands) from failure
+            raise JudgeFailed(
+                str(failure), retry=failure.retry, decided=stands, after_s=failure.after_s
+            ) from failure
         return replace(rest, verdicts=first.verdicts | rest.verdicts, answers=_unread(case) | rest.answers)
 
     def close(self) -> None:

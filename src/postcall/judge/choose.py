@@ -6,6 +6,7 @@ from functools import cache
 
 from postcall.config import CASCADE, config
 from postcall.judge.cascade import CascadeJudge
+from postcall.judge.vendors import Output
 from postcall.judge.verdicts import Judge
 
 
@@ -18,15 +19,24 @@ def judge_from_config() -> Judge:
     return judge_named(config().judge_model)
 
 
-@cache
 def judge_named(model: str) -> Judge:
     """The judge of that name, which has to be one that POSTCALL_JUDGE_MODEL may have (`config.judge_model`)."""
     if model == "offline":
-        from postcall.judge.offline import OfflineJudge
+        return _offline()
+    said = config()
+    return _asking(model, said.judge_output, said.judge_context, said.judge_timeout)
 
-        return OfflineJudge()
+
+@cache
+def _offline() -> Judge:
+    from postcall.judge.offline import OfflineJudge
+
+    return OfflineJudge()
+
+
+@cache
+def _asking(model: str, output: Output, context: int | None, timeout: float) -> Judge:
     from postcall.judge.llm import LLMJudge
 
-    if model.startswith(CASCADE):
-        return CascadeJudge(judge_named("offline"), LLMJudge(model.removeprefix(CASCADE)))
-    return LLMJudge(model)
+    judge = LLMJudge(model.removeprefix(CASCADE), output=output, context=context, request_timeout=timeout)
+    return CascadeJudge(_offline(), judge) if model.startswith(CASCADE) else judge

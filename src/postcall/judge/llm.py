@@ -1,31 +1,53 @@
-"""The judge that asks a language model, through pydantic-ai: OpenAI, Anthropic, Google, or what speaks alike."""
+"""The judge that asks a language model, through pydantic-ai: OpenAI, Anthropic, Google, or what speaks alike.
+
+A call costs one request, however many conditions and values it is asked about. A second one, in the same
+conversation, is made only where the first answer cannot be read or quotes what nobody said.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from postcall.judge import quotes, vendors
 from postcall.judge.parts import parts_of
-from postcall.judge.prompt import INSTRUCTIONS, CallReport, ConditionAnswer, judgement_of, request_of
-from postcall.judge.verdicts import Case, JudgeFailed, Judgement, Usage
+from postcall.judge.prompt import (
+    SCHEMA,
+    CallReport,
+    ConditionAnswer,
+    Request,
+    UnreadableAnswer,
+    as_data,
+    id_of,
+    ids_of,
+    judgement_of,
+    read_report,
+    request_of,
+)
+from postcall.judge.vendors import Output
+from postcall.judge.verdicts import Case, Evidence, JudgeFailed, Judgement, Usage
 
 if TYPE_CHECKING:
-    from pydantic_ai import Agent
-    from pydantic_ai.usage import RunUsage
+    from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.models import Model, ModelRequestParameters
+    from pydantic_ai.settings import ModelSettings
 
 Result = TypeVar("Result")
 
-# Seconds: of one request, and of all that one call may take, which its worker keeps renewing the lease for.
+# Seconds: of one request, and of all that one call may take at most: as long as its worker keeps its lease.
 REQUEST_TIMEOUT: Final = 45.0
-DEADLINE: Final = 150.0
-# Vendor statuses after which asking again, with the same key and model, is useless.
-_USELESS: Final = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
+LONGEST: Final = 840.0
+# Of what a call may take beyond its requests: the model's and the vendor's libraries loading.
+SLACK: Final = 60.0
+
+# More characters a token than any language has: of the rest of the prompt the model saw nothing.
+_TOO_MANY_A_TOKEN: Final = 6
+_TOO_SHORT_TO_TELL: Final = 8_000
 
 
 @dataclass
@@ -37,83 +59,215 @@ class _Reading:
 
 
 class LLMJudge:
-    """A Judge. One request a call (a few for very long ones); any number of threads may share one instance."""
+    """A Judge. One request a call (a few for very long ones); any number of threads may share one instance.
+
+    `output` is how the model is made to answer in our shape (`vendors.Output`). `context` is how many tokens it
+    reads at a time; longer calls come in parts. `request_timeout` is in seconds; `deadline` for the whole of a
+    call, which grows with its parts where none is given.
+    """
 
     listens = True
 
-    def __init__(self, model: str, *, request_timeout: float = REQUEST_TIMEOUT, deadline: float = DEADLINE) -> None:
-        self.model = model
-        self.name = model
+    def __init__(
+        self,
+        model: str,
+        *,
+        output: Output = "auto",
+        context: int | None = None,
+        request_timeout: float = REQUEST_TIMEOUT,
+        deadline: float | None = None,
+    ) -> None:
+        self.model = self.name = model
+        self._output = output
+        self._context = context
         self._request_timeout = request_timeout
         self._deadline = deadline
 
     def decide(self, case: Case) -> Judgement:
         """Answers every condition and ask of `case`, or raises JudgeFailed."""
-        reading = _run(self._read(case), self._deadline)
+        parts = parts_of(case.turns, self._context)
+        reading = _Reading()
+        _run(self._read(case, parts, reading), self.deadline_of(len(parts)))
         assert reading.report is not None
         return judgement_of(case, reading.report, reading.usage, self.name)
 
+    def deadline_of(self, parts: int) -> float:
+        """Seconds that a call of so many parts may take: both requests about each, slow as they may be."""
+        return self._deadline or min(SLACK + 2 * parts * self._request_timeout, LONGEST)
+
     def close(self) -> None:
         """Closes the connections to the vendor; the judge opens new ones if it is asked again."""
-        if "_agent" in self.__dict__:
-            _run(self._close(), self._deadline)
+        if "_model" in self.__dict__:
+            _run(self._close(), SLACK)
 
     async def _close(self) -> None:
-        # Leaving an agent's context is how pydantic-ai closes its model's client.
-        async with self.__dict__.pop("_agent"):
+        # Leaving a model's context is how pydantic-ai closes its client.
+        async with self.__dict__.pop("_model"):
             pass
 
-    async def _read(self, case: Case) -> _Reading:
-        parts = parts_of(case.turns)
-        reading = _Reading()
+    async def _read(self, case: Case, parts: Sequence[Any], reading: _Reading) -> None:
         for number, part in enumerate(parts, 1):
-            report, usage = await self._request(request_of(case, parts, number, reading.report).user)
-            reading.report = _joined(reading.report, report, first_new=part.first_new)
-            reading.usage = _sum(reading.usage, usage)
-        return reading
-
-    async def _request(self, text: str) -> tuple[CallReport, RunUsage]:
-        from pydantic_ai.exceptions import AgentRunError, ModelAPIError, UnexpectedModelBehavior, UserError
-
-        try:
-            result = await self._agent.run(text)
-        except ModelAPIError as error:
-            raise _failure(error) from error
-        except UnexpectedModelBehavior as error:
-            message = f"{self.model} gave no answer of the right shape: {_short(error.message)}"
-            raise JudgeFailed(message, retry=True) from error
-        except UserError as error:
-            raise JudgeFailed(_short(str(error)), retry=False) from error
-        except AgentRunError as error:
-            raise JudgeFailed(_short(str(error)), retry=True) from error
-        return result.output, result.usage
+            request = request_of(case, parts, number, reading.report)
+            conversation = _Conversation(self, request)
+            report = await conversation.report(case, reading.report, part.first_new)
+            reading.report = report
+            reading.usage = _sum(reading.usage, conversation.usage)
 
     @cached_property
-    def _agent(self) -> Agent[None, CallReport]:
-        # Here and not above: pydantic-ai and a vendor's library take a second and tens of MB, and most processes
-        # never judge.
-        from pydantic_ai import Agent
-        from pydantic_ai.models import infer_model
-        from pydantic_ai.settings import ModelSettings
+    def _model(self) -> Model:
+        return vendors.model_of(self.model)
 
-        settings = ModelSettings(
-            timeout=self._request_timeout, request_timeout=self._request_timeout, max_retries=0
-        )
-        return Agent(
-            infer_model(_wire_name(self.model)),
-            output_type=CallReport,
-            instructions=INSTRUCTIONS,
-            model_settings=settings,
-            retries=1,
-            name="postcall-judge",
-        )
+    @cached_property
+    def _parameters(self) -> ModelRequestParameters:
+        return vendors.parameters_of(self._model, self.model, self._output, SCHEMA)
+
+    @cached_property
+    def _settings(self) -> ModelSettings:
+        return vendors.settings_of(self.model, self._request_timeout)
+
+    async def ask(self, messages: Sequence[ModelMessage]) -> ModelResponse:
+        """The model's next words in a conversation. Raises JudgeFailed, whatever the vendor or the network did."""
+        from pydantic_ai.direct import model_request
+        from pydantic_ai.exceptions import AgentRunError, UserError
+
+        try:
+            return await model_request(
+                self._model, messages, model_settings=self._settings, model_request_parameters=self._parameters
+            )
+        except UserError as error:
+            raise JudgeFailed(f"{self.model}: {vendors.short(str(error))}", retry=False) from error
+        except AgentRunError as error:
+            raise vendors.failure_of(self.model, error) from error
+        except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+            # What the vendors' libraries trip over in an answer that is none, such as one without any choice in it.
+            raise JudgeFailed(f"{self.model} gave no answer of the right shape.", retry=True) from error
 
 
-def _wire_name(model: str) -> str:
-    """`openai:` with another base address: such servers speak chat completions, not OpenAI's newer interface."""
-    if model.startswith("openai:") and os.environ.get("OPENAI_BASE_URL"):
-        return model.replace("openai:", "openai-chat:", 1)
-    return model
+class _Conversation:
+    """One request and, where its answer does not do, one more."""
+
+    def __init__(self, judge: LLMJudge, request: Request) -> None:
+        self.judge = judge
+        self.request = request
+        self.usage = Usage()
+
+    async def report(self, case: Case, so_far: CallReport | None, first_new: int) -> CallReport:
+        """What the model reports on this part and all before it. Its second answer counts as it is."""
+        response = await self._ask([self._question()])
+        try:
+            report = _joined(so_far, _report_in(response), first_new=first_new)
+        except UnreadableAnswer as wrong:
+            again = f"{self.request.user}\n\nYour last answer could not be read: {as_data(str(wrong))}"
+            return _joined(so_far, self._last(await self._ask([self._question(again)])), first_new=first_new)
+        if not (complaints := _complaints(case, report)):
+            return report
+        try:
+            second = await self._ask([self._question(), response, self._complaint(response, complaints)])
+            return _joined(so_far, _report_in(second), first_new=first_new)
+        except UnreadableAnswer:
+            return report
+        except JudgeFailed as failure:
+            if failure.retry:
+                raise
+            return report
+
+    async def _ask(self, messages: list[ModelMessage]) -> ModelResponse:
+        response = await self.judge.ask(messages)
+        used = response.usage
+        self.usage = _sum(self.usage, Usage(used.input_tokens, used.output_tokens, 1))
+        self._must_have_read_all(used.input_tokens)
+        return response
+
+    def _must_have_read_all(self, tokens: int) -> None:
+        characters = len(self.request.system) + len(self.request.user)
+        if characters >= _TOO_SHORT_TO_TELL and 0 < tokens * _TOO_MANY_A_TOKEN < characters:
+            raise JudgeFailed(
+                f"{self.judge.model} read {tokens} tokens of a request of {characters} characters: its server cut "
+                "the call short. Give it a longer context (Ollama: OLLAMA_CONTEXT_LENGTH), or say how many tokens "
+                "it has in POSTCALL_JUDGE_CONTEXT.",
+                retry=False,
+            )
+
+    def _last(self, response: ModelResponse) -> CallReport:
+        try:
+            return _report_in(response)
+        except UnreadableAnswer as wrong:
+            raise JudgeFailed(
+                f"{self.judge.model} gave no answer of the right shape: {vendors.short(str(wrong))}", retry=True
+            ) from wrong
+
+    def _question(self, text: str = "") -> ModelMessage:
+        from pydantic_ai.messages import ModelRequest, UserPromptPart
+
+        return ModelRequest(parts=[UserPromptPart(text or self.request.user)], instructions=self.request.system)
+
+    def _complaint(self, response: ModelResponse, complaints: Sequence[Mapping[str, object]]) -> ModelMessage:
+        from pydantic_ai.messages import ModelRequest, ToolCallPart, ToolReturnPart, UserPromptPart
+
+        text = "\n".join([_AGAIN, *map(as_data, complaints)])
+        calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
+        if not calls:
+            return ModelRequest(parts=[UserPromptPart(text)], instructions=self.request.system)
+        said = [ToolReturnPart(call.tool_name, text, call.tool_call_id) for call in calls]
+        return ModelRequest(parts=said, instructions=self.request.system)
+
+
+_AGAIN: Final = (
+    "Your report does not stand as it is. Check each point below against the call and give the whole report "
+    "again: copy quotes exactly as they stand in one turn; where no words of the call bear a result out, change it."
+)
+
+
+def _report_in(response: ModelResponse) -> CallReport:
+    """Raises UnreadableAnswer."""
+    from pydantic_ai.messages import ToolCallPart
+
+    calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
+    answers = [call.args or "" for call in calls] or [response.text or ""]
+    try:
+        reports = [read_report(answer) for answer in answers]
+    except UnreadableAnswer as wrong:
+        raise UnreadableAnswer(_cut_short(response) or str(wrong)) from wrong
+    if any(report != reports[0] for report in reports):
+        raise UnreadableAnswer("more than one report")
+    return reports[0]
+
+
+def _cut_short(response: ModelResponse) -> str:
+    if response.finish_reason == "length":
+        return "it was cut off at the model's limit; be brief"
+    if response.finish_reason == "content_filter":
+        return f"the vendor's filter refused it {(response.provider_details or {}).get('refusal', '')}".strip()
+    return ""
+
+
+def _complaints(case: Case, report: CallReport) -> list[Mapping[str, object]]:
+    """What in `report` the transcript does not bear out, or was asked for and is missing."""
+    answered = {id_of(said.id) for said in report.conditions} | {id_of(said.id) for said in report.values}
+    asked = list(ids_of(case))
+    found: list[Mapping[str, object]] = [
+        {"id": each, "problem": "was asked for and is not answered"} for each in asked if each not in answered
+    ]
+    for answer in report.conditions:
+        if id_of(answer.id) in asked:
+            found += _complaints_about(case, answer)
+    if report.objection and not _stands(case, report.objection.turn, report.objection.quote):
+        found.append({"objection": report.objection.quote, "problem": "stands in no turn"})
+    return found
+
+
+def _complaints_about(case: Case, answer: ConditionAnswer) -> list[Mapping[str, object]]:
+    if answer.result == "met" and not answer.evidence:
+        return [{"id": answer.id, "problem": "is met without a quote"}]
+    return [
+        {"id": answer.id, "turn": said.turn, "quote": said.quote, "problem": "this quote stands in no turn"}
+        for said in answer.evidence
+        if not _stands(case, said.turn, said.quote)
+    ]
+
+
+def _stands(case: Case, turn: int, quote: str) -> bool:
+    return quotes.found(Evidence(turn, quote), case.turns) is not None
 
 
 # Long calls.
@@ -144,24 +298,12 @@ def _kept(before: ConditionAnswer | None, after: ConditionAnswer, first_new: int
     return before.model_copy(update={"result": "unclear", "reason": reason, "confidence": 0.5})
 
 
-def _sum(so_far: Usage, usage: RunUsage) -> Usage:
+def _sum(so_far: Usage, usage: Usage) -> Usage:
     return Usage(
         so_far.input_tokens + usage.input_tokens,
         so_far.output_tokens + usage.output_tokens,
         so_far.requests + usage.requests,
     )
-
-
-def _failure(error: Any) -> JudgeFailed:
-    status = getattr(error, "status_code", None)
-    said = f" (HTTP {status})" if status else ""
-    # A quota that is used up comes as 429 too, and like a rate limit may be mended while the call waits.
-    return JudgeFailed(f"{error.model_name}{said}: {_short(str(error))}", retry=status not in _USELESS)
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return f"{text[:300]}…" if len(text) > 300 else text
 
 
 # Running.

@@ -10,6 +10,7 @@ from postcall.judge.verdicts import Role, Turn
 
 # Characters of one request's transcript, about 30,000 tokens of English.
 PART_CHARACTERS: Final = 100_000
+SMALLEST_PART: Final = 4_000
 # Turns of the part before that every further part begins with, so that no exchange is cut in two.
 OVERLAP: Final = 8
 # Characters that a turn's pieces share, so that no sentence of it is.
@@ -39,10 +40,11 @@ class Part:
     first_new: int
 
 
-def parts_of(turns: Sequence[Turn]) -> tuple[Part, ...]:
-    """At least one part, none longer than PART_CHARACTERS; each but the first begins with the last lines of the one
-    before, OVERLAP of them as far as they fill no quarter of it."""
-    characters = PART_CHARACTERS
+def parts_of(turns: Sequence[Turn], context: int | None = None) -> tuple[Part, ...]:
+    """At least one part, none longer than PART_CHARACTERS, or than what fits a model that reads `context` tokens at
+    a time; each but the first begins with the last lines of the one before, OVERLAP of them as far as they fill no
+    quarter of it."""
+    characters = PART_CHARACTERS if context is None else _characters(context)
     parts: list[Part] = []
     lines: list[Line] = []
     first_new, size = 1, 0
@@ -54,6 +56,12 @@ def parts_of(turns: Sequence[Turn]) -> tuple[Part, ...]:
         lines.append(line)
         size += line.size
     return (*parts, Part(tuple(lines), first_new))
+
+
+def _characters(context: int) -> int:
+    # What else a request needs: instructions and schema 2,000 tokens, conditions and an earlier report 1,500, its
+    # answer 1,500. Then as few characters a token as most languages have.
+    return min(max(int((context - 5_000) * 2.5), SMALLEST_PART), PART_CHARACTERS)
 
 
 def _lines(turns: Sequence[Turn], characters: int) -> Iterator[Line]:

@@ -120,11 +120,14 @@ class Judgement:
 
 class JudgeFailed(Exception):
     """The judge could not answer. `retry` says whether a later try may succeed; the text is for the operator.
-    `decided` are the verdicts that stand all the same."""
+    `decided` are the verdicts that stand all the same; `after_s` is how many seconds the vendor asked to wait."""
 
-    def __init__(self, message: str, *, retry: bool, decided: Judgement | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry: bool, decided: Judgement | None = None, after_s: float | None = None
+    ) -> None:
         super().__init__(message)
         self.retry = retry
+        self.after_s = after_s
         self.decided = decided or Judgement({})
 
 
