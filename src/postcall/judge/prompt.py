@@ -179,7 +179,8 @@ def request_of(case: Case, parts: Sequence[Part], part: int, so_far: CallReport 
 # Beside "<", without which no block can be ended and no model's control token spelled: control characters, halves
 # of characters, what other readers take for a line's end, and what turns the direction of writing or is not seen.
 _ESCAPED: Final = re.compile(
-    "[<\u007f-\u009f\u2028\u2029\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+    "[<\u007f-\u009f\u00ad\u061c\u180e\u2028\u2029\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 
 
