@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -51,6 +51,8 @@ log = logging.getLogger(__name__)
 # After which waits a judge that failed is asked again; when they are used up, the follow-ups are held.
 RETRY_AFTER: Final = tuple(paced_delta(seconds=seconds) for seconds in (10, 45, 180, 600))
 MAX_FAILURES: Final = len(RETRY_AFTER) + 1
+# Longer than this no vendor is waited for.
+LONGEST_ASKED: Final = timedelta(hours=1)
 # What a richer report of the same call may put right.
 REOPENABLE: Final = frozenset({Reason.NO_TRANSCRIPT, Reason.NO_RECIPIENT, Reason.MISSING_INPUT})
 
@@ -180,14 +182,25 @@ def _failed(desk: _Desk, pending: Sequence[_Item], failure: JudgeFailed, judge: 
     call = desk.call
     failures = call.judge_failures + 1
     if failure.retry and failures < MAX_FAILURES:
-        # A little noise, so that calls that failed together do not come back together.
-        wait = RETRY_AFTER[failures - 1] * random.uniform(0.8, 1.2)  # noqa: S311  # spreads load, guards nothing
-        settle(call, due_at=clock.now() + wait, status=Call.Status.PROCESSING, judge_failures=failures)
+        settle(
+            call,
+            due_at=clock.now() + _wait(failures, failure.after_s),
+            status=Call.Status.PROCESSING,
+            judge_failures=failures,
+        )
         return desk.handed
     with transaction.atomic():
         lock_held(call)
         desk.hold_unjudged(pending, failure, judge.name)
         return desk.close(judge_failures=failures)
+
+
+def _wait(failures: int, asked_s: float | None) -> timedelta:
+    """How long a judge that failed is left alone: growing waits, and no less than its vendor asked for."""
+    # A little noise, so that calls that failed together do not come back together.
+    noise = random.uniform(0, 0.2)  # noqa: S311  # spreads load, guards nothing
+    asked = min(timedelta(seconds=asked_s or 0), LONGEST_ASKED)
+    return max(RETRY_AFTER[failures - 1] * (0.9 + noise), paced_delta(seconds=asked.total_seconds()) * (1 + noise))
 
 
 # Loading.
