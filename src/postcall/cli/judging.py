@@ -290,7 +290,9 @@ def _write_prompts(rows: list[Row], target: Path | None) -> None:
     if target and target.exists() and target.stat().st_size:
         raise fail(f"{target} is there already, and may hold what was paid for: give another --out")
     long = 0
-    with target.open("w", encoding="utf-8") if target else nullcontext(sys.stdout) as file:
+    with (
+        target.open("w", encoding="utf-8", errors="backslashreplace") if target else nullcontext(sys.stdout) as file
+    ):
         for row in rows:
             request = request_for(row.case)
             prompt: dict[str, Any] = {

@@ -14,6 +14,8 @@ from postcall.pace import paced
 
 # Seconds before a call is put to the judge again: rate limits count by the minute.
 WAITS: Final = (2.0, 8.0, 30.0, 60.0)
+# However long a vendor asks to wait: a person sits before it.
+LONGEST_WAIT: Final = 300.0
 # Calls in a row that got no answer: then it is the judge or its key, and no further call is worth its wait.
 HOPELESS: Final = 10
 # Seconds that an interrupted run waits for answers that are under way, and perhaps paid for.
@@ -114,6 +116,6 @@ def _asked(judge: Judge, position: int, case: Case, told: Callable[[str], None],
             if not failure.retry or wait is None:
                 return Asked(position, None, str(failure))
             told(str(failure))
-            if stopping.wait(paced(wait)):
+            if stopping.wait(paced(max(wait, min(failure.after_s or 0.0, LONGEST_WAIT)))):
                 return Asked(position, None, str(failure))
     raise AssertionError("the last wait is None")
