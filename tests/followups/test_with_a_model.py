@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from llm_stand_in import Fault, ModelServer
@@ -13,6 +14,7 @@ from postcall.followups.models import FollowUp, OptOut
 from postcall.followups.process import process
 from postcall.judge.choose import judge_from_config
 from postcall.judge.llm import LLMJudge
+from postcall.work import clock
 
 from .clinic import CUSTOMER, Clinic
 
@@ -68,6 +70,16 @@ def test_it_is_ready_to_ask_again_when_the_model_is_busy(clinic: Clinic, model: 
     model.script = [Fault(429)]
     assert decided(clinic).outcome == "pending"
     assert Call.objects.get().judge_failures == 1
+
+
+def test_it_waits_as_long_as_the_vendor_asks(clinic: Clinic, model: ModelServer) -> None:
+    clinic.attach("Booked.", "After booking")
+    model.script = [Fault(429, retry_after="900")]
+    before = clock.now()
+    decided(clinic)
+    due = Call.objects.get().due_at
+    assert due
+    assert timedelta(seconds=900) <= due - before < timedelta(seconds=1_200)
 
 
 def test_it_says_why_the_model_could_not_be_asked(clinic: Clinic, model: ModelServer) -> None:

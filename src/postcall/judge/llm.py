@@ -101,6 +101,7 @@ class LLMJudge:
             _run(self._close(), SLACK)
 
     async def _close(self) -> None:
+        self.__dict__.pop("_parameters", None)
         # Leaving a model's context is how pydantic-ai closes its client.
         async with self.__dict__.pop("_model"):
             pass
