@@ -52,6 +52,12 @@ class JudgeLine:
         return self.met + self.not_met + self.unclear
 
     @property
+    def shares(self) -> list[tuple[str, int, float]]:
+        """By result, in words: how many, and their share of its verdicts."""
+        counts = {"Met": self.met, "Not met": self.not_met, "Unclear": self.unclear}
+        return [(words, number, number / self.verdicts) for words, number in counts.items()]
+
+    @property
     def is_built_in(self) -> bool:
         return self.judge.startswith("offline")
 
@@ -79,6 +85,10 @@ class JudgeReport:
         return sum(line.verdicts for line in self.lines if line.is_built_in)
 
     @property
+    def share_built_in(self) -> float | None:
+        return self.by_built_in / self.verdicts if self.verdicts else None
+
+    @property
     def unit(self) -> Decimal | None:
         """What a call cost of which a model was asked, on average, in USD; None: none was, or no price is known."""
         return self.used.cost / self.asked if self.asked and self.used.cost is not None else None
@@ -89,9 +99,21 @@ class JudgeReport:
         return self.unit * self.unasked if self.unit is not None else None
 
     @property
+    def about_each(self) -> Decimal | None:
+        return self.unit and rounded(self.unit)
+
+    @property
+    def about_saved(self) -> Decimal | None:
+        return self.saving and rounded(self.saving)
+
+    @property
     def tokens_saved(self) -> int:
         """The same in tokens, which need no price."""
-        return round(self.used.tokens * self.unasked / self.asked) if self.asked else 0
+        return self.tokens_each * self.unasked
+
+    @property
+    def tokens_each(self) -> int:
+        return round(self.used.tokens / self.asked) if self.asked else 0
 
 
 def judge_report(workspace: Workspace, since: datetime, until: datetime) -> JudgeReport:
@@ -150,3 +172,9 @@ def table(report: JudgeReport) -> Iterator[list[Cell]]:
 def plain(amount: Decimal | None) -> Decimal | None:
     """To a millionth of a dollar, without zeros at its end."""
     return None if amount is None else amount.quantize(Decimal("0.000001")).normalize()
+
+
+def rounded(amount: Decimal) -> Decimal:
+    """As far as a person cares: cents of dollars, and of less, some digits more."""
+    places = "0.01" if amount >= 1 else "0.0001" if amount >= Decimal("0.01") else "0.000001"
+    return amount.quantize(Decimal(places))

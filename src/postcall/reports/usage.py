@@ -71,6 +71,14 @@ WHERE f.workspace_id = %(workspace)s AND f.outcome = 'held' AND f.id >= %(first)
       AND f.created_at >= %(since)s AND f.created_at < %(until)s
 GROUP BY 1
 """
+# By reason, for which there is an index. Its text may be redacted by now, so that is not asked.
+_SHADOWED: Final = """
+SELECT {key}, count(*)
+FROM follow_up f
+WHERE f.workspace_id = %(workspace)s AND f.reason = 'shadow' AND f.id >= %(first)s
+      AND f.created_at >= %(since)s AND f.created_at < %(until)s
+GROUP BY 1
+"""
 _JUDGED: Final = """
 SELECT {key}, sum(f.judge_requests), sum(f.judge_input_tokens), sum(f.judge_output_tokens),
        coalesce(sum(f.judge_cost_usd), 0), count(*) FILTER (WHERE f.judge_cost_usd IS NULL)
@@ -124,7 +132,8 @@ class Judging:
 class Line:
     """`key` is an agent's or action's id, or a month such as 2026-03.
 
-    `unpriced` texts have neither a price nor an estimate.
+    `unpriced` texts have neither a price nor an estimate. `would_have_sent` counts the texts that were written in
+    shadow mode and not sent.
     """
 
     key: str
@@ -134,6 +143,7 @@ class Line:
     delivered: int = 0
     failed: int = 0
     held: int = 0
+    would_have_sent: int = 0
     unpriced: int = 0
     prices: dict[str, Price] = field(default_factory=dict)
     judging: Judging = field(default_factory=Judging)
@@ -150,7 +160,7 @@ class Usage:
 
 def usage(workspace: Workspace, since: datetime, until: datetime, group_by: GroupBy) -> Usage:
     """What was made from `since` on and before `until` (both aware): texts by when they were made, follow-ups by
-    when they were begun; months in UTC. An agent's are those of what was attached to it. Four queries, two more
+    when they were begun; months in UTC. An agent's are those of what was attached to it. Five queries, two more
     where a text was made long after its follow-up was begun, and what estimates and names take.
 
     Texts that were canceled before they left are left out. What one call cost the judge stands on one of its
@@ -169,6 +179,9 @@ def usage(workspace: Workspace, since: datetime, until: datetime, group_by: Grou
     for key, held in asked.follow_ups(_HELD):
         for line in (found[key], total):
             line.held += held
+    for key, shadowed in asked.follow_ups(_SHADOWED):
+        for line in (found[key], total):
+            line.would_have_sent += shadowed
     for key, *row in asked.follow_ups(_JUDGED):
         for line in (found[key], total):
             line.judging.add(row)
@@ -264,7 +277,7 @@ def _names(workspace: Workspace, keys: list[str], group_by: GroupBy) -> dict[str
 HEAD: Final = (
     "key", "name", "messages", "segments", "delivered", "failed", "held", "currency", "price_final",
     "price_estimated", "messages_without_price", "judge_requests", "judge_input_tokens", "judge_output_tokens",
-    "judge_cost_usd",
+    "judge_cost_usd", "would_have_sent",
 )  # fmt: skip
 
 
@@ -281,6 +294,7 @@ def table(report: Usage) -> Iterator[list[Cell]]:
                 line.judging.input_tokens,
                 line.judging.output_tokens,
                 line.judging.cost and line.judging.cost.normalize(),
+                line.would_have_sent,
             ]
             if number:
                 counts, rest = [None] * len(counts), [None] * len(rest)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from django.contrib import messages as flashes
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 
-from postcall.config import config
+from postcall.config import CASCADE, config
 from postcall.dashboard.access import Visit, actor, member
 from postcall.dashboard.signing_in import noted_too_often
 from postcall.dashboard.verbs import settings as verbs
 from postcall.judge.choose import judge_from_config
+from postcall.judge.prompt import VERSION
 from postcall.judge.verdicts import Case, Condition, Evidence, JudgeFailed, Turn, Verdict
+from postcall.reports.judging import HEAD, JudgeReport, judge_report, table
+from postcall.reports.tables import CONTENT_TYPE, lines
+from postcall.work import clock
 
 MAX_ASKED: Final = 20
 OFFLINE: Final = "offline"
+DAYS: Final = 30
 CONDITION: Final = "After scheduling an appointment"
 _TURNS: Final = (
     Turn("agent", "Thank you for calling. How can I help?"),
@@ -46,7 +52,15 @@ class Heard:
 @require_GET
 @member
 def judge(visit: Visit) -> HttpResponse:
+    if visit.request.GET.get("format") == "csv":
+        headers = {"Content-Disposition": f'attachment; filename="judge-{DAYS}-days.csv"'}
+        return HttpResponse(lines(HEAD, table(_report(visit))), content_type=CONTENT_TYPE, headers=headers)
     return _page(visit)
+
+
+def _report(visit: Visit) -> JudgeReport:
+    now = clock.now()
+    return judge_report(visit.workspace, now - timedelta(days=DAYS), now)
 
 
 def _page(visit: Visit, heard: Heard | None = None) -> HttpResponse:
@@ -55,8 +69,12 @@ def _page(visit: Visit, heard: Heard | None = None) -> HttpResponse:
         "settings/judge.html",
         {
             "tab": "judge",
-            "model": model,
+            "model": model.removeprefix(CASCADE),
             "is_offline": model == OFFLINE,
+            "is_cascade": model.startswith(CASCADE),
+            "prompt": VERSION,
+            "days": DAYS,
+            "report": _report(visit),
             "condition": CONDITION,
             "turns": _TURNS,
             "heard": heard,
