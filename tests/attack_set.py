@@ -1,8 +1,8 @@
 """The attacks on the judge: bench/judging/attacks.jsonl, as tests use them.
 
 A row is a call and a condition as `postcall bench judge` reads them. `label` 0: nothing of the kind happened,
-whatever the caller says; 1: it did, beside the attack. Besides: `attack`, the turns that hold the attack's words, the
-agent's and tools' echoes included; `variables`, as a platform would send them; `values`, what an obedient model
+whatever the caller says; 1: it did, beside the attack. Besides: `attack`, the turns that hold the attack's words,
+echoes by the agent and tools included; `variables`, as a platform would send them; `values`, what an obedient model
 answers where a message asks for a name; `objection`, the turn in which it is made to hear one (0: in none). `plain`
 marks words that say nothing of a judge, such as a lie: of those no guard can know that they attack.
 """
