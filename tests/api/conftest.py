@@ -192,3 +192,10 @@ def a_webhook(api: Api) -> dict[str, str]:
         workspace=api.workspace, endpoint=endpoint, event=event, round_at=now, arrived_at=now
     )
     return {"webhook_id": str(endpoint.pk), "delivery_id": str(delivery.pk)}
+
+
+def a_backtest(api: Api, action: str, call: str) -> dict[str, str]:
+    """A backtest of an action's that waits for a worker, and a case of it, by the names that stand in paths."""
+    case = api.made(f"/actions/{action}/cases", {"call_id": call, "expected": "met"})
+    run = api.made("/backtests", {"action_id": action, "condition": "After a booking"})
+    return {"backtest_id": run["id"], "case_id": case["id"]}

@@ -18,7 +18,7 @@ from postcall.sources.models import Source
 from postcall.workspaces.audit import Actor, Thing, record
 from postcall.workspaces.models import ApiKey, AuditEntry
 
-from .conftest import ACTION, Api, Followed, a_webhook, api_for
+from .conftest import ACTION, Api, Followed, a_backtest, a_webhook, api_for
 from .test_messages import ended
 
 SECRET = "whsec_" + "c2VjcmV0" * 6
@@ -58,6 +58,14 @@ BODIES: dict[str, Callable[[dict[str, str]], Any]] = {
     "approve_follow_up": lambda ids: {"body": "In words of mine"},
     "give_feedback": lambda ids: {"right": True},
     "resend_message": lambda ids: {"reason": "Ann asked for it again"},
+    "begin_backtest": lambda ids: {"action_id": ids["action_id"], "condition": "After they please never again"},
+    "run_cases": lambda ids: {"condition": "After they please never again"},
+    "create_case": lambda ids: {
+        "transcript": [{"role": "customer", "text": "please never again"}],
+        "expected": "met",
+        "note": "in words of mine",
+    },
+    "update_case": lambda ids: {"expected": "not_met", "note": "in words of mine"},
     "put_sending": lambda ids: {"window": {"start": "10:00", "end": "19:00"}},
     "put_retention": lambda ids: {"days": 30},
     "put_twilio": lambda ids: OWN,
@@ -79,6 +87,7 @@ def ids(api: Api, follow: Callable[..., Followed], agent: dict[str, Any]) -> dic
         "message_id": str(done.message),
         "source_id": api.made("/sources", {"kind": "generic", "name": "Counter"})["id"],
         **a_webhook(api),
+        **a_backtest(api, attachment["action_id"], done.call),
         "number": api.made("/opt-outs", {"number": "+14155550139"})["number"],
     }
 
@@ -95,6 +104,8 @@ def ready(api: Api, ids: dict[str, str], follow: Callable[..., Followed]) -> Cal
             FollowUp.objects.filter(pk=ids["follow_up_id"]).update(reason="judge_failed")
         if operation == "give_feedback":
             FollowUp.objects.filter(pk=ids["follow_up_id"]).update(result="met")
+        if operation in ("resume_backtest", "delete_backtest"):
+            assert api.post(f"/backtests/{ids['backtest_id']}/cancel").status == 200
         if operation == "assign_call":
             ids["call_id"] = api.made("/calls", {"external_id": "nobodys", "agent": "unknown"})["id"]
         if operation == "resend_message":
@@ -127,7 +138,7 @@ def test_it_notes_every_change(
 
 
 def test_it_leaves_out_only_what_changes_nothing() -> None:
-    assert set(UNAUDITED) == {"create_call", "test"}
+    assert set(UNAUDITED) == {"create_call", "test", "estimate_backtest"}
 
 
 def test_it_tells_what_a_field_was_and_is(api: Api) -> None:

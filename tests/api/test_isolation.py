@@ -7,7 +7,7 @@ import pytest
 
 from postcall.api.serving import api as the_api
 
-from .conftest import ACTION, Api, Followed, a_webhook
+from .conftest import ACTION, Api, Followed, a_backtest, a_webhook
 
 BODIES: dict[str, Any] = {
     "update_action": ACTION,
@@ -20,6 +20,8 @@ BODIES: dict[str, Any] = {
     "approve_follow_up": {},
     "give_feedback": {"right": True},
     "resend_message": {"reason": "x"},
+    "create_case": {"call_id": "00000000-0000-7000-8000-000000000000", "expected": "met"},
+    "update_case": {"expected": "met"},
 }
 
 
@@ -48,6 +50,7 @@ def ids(api: Api, follow: Callable[..., Followed], agent: dict[str, Any]) -> dic
         "message_id": str(done.message),
         "source_id": api.made("/sources", {"kind": "generic", "name": "Desk"})["id"],
         **a_webhook(api),
+        **a_backtest(api, attachment["action_id"], done.call),
         "number": api.made("/opt-outs", {"number": "+14155550139"})["number"],
     }
 
@@ -80,6 +83,14 @@ def test_it_uses_nothing_of_another_workspace(stranger: Api, ids: dict[str, str]
     mine = stranger.made("/agents", {"name": "Mine"})
     refused = stranger.post(f"/agents/{mine['id']}/attachments", {"action_id": ids["action_id"]})
     assert (refused.status, refused.fields) == (422, ["action_id"])
+    own = stranger.made("/actions", ACTION)["id"]
+    refused = stranger.post("/backtests", {"action_id": ids["action_id"]})
+    assert (refused.status, refused.fields) == (422, ["action_id"])
+    refused = stranger.post("/backtests", {"action_id": own, "agent_id": ids["agent_id"]})
+    assert (refused.status, refused.fields) == (422, ["agent_id"])
+    refused = stranger.post(f"/actions/{own}/cases", {"call_id": ids["call_id"], "expected": "met"})
+    assert (refused.status, refused.fields) == (422, ["call_id"])
+    assert stranger.get(f"/actions/{own}/cases/{ids['case_id']}").status == 404
     assert stranger.post("/test", {"call_id": ids["call_id"], "condition": "After a booking"}).status == 404
     taken = stranger.made("/calls", {"external_id": "c-1", "agent": ids["agent_id"]})
     assert taken["status"] == "unassigned"

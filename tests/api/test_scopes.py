@@ -48,6 +48,8 @@ def ask(api: Api, method: str, path: str) -> int:
         "source_id",
         "webhook_id",
         "delivery_id",
+        "backtest_id",
+        "case_id",
     ):
         path = path.replace(f"{{{name}}}", ANY)
     return api.call(method, path.replace("{number}", "+14155550100")).status

@@ -103,6 +103,8 @@ def _furnished() -> Clinic:
     _work()
     ask("POST", "/calls", CALL | {"external_id": "f-3", "agent": "nobody knows it"})
     source = ask("POST", "/sources", {"kind": "generic", "name": "Desk"})
+    case = ask("POST", f"/actions/{action['id']}/cases", {"call_id": sent["id"], "expected": "met"})
+    backtest = ask("POST", "/backtests", {"action_id": action["id"], "condition": "After a booking"})
     ids = {
         "action_id": action["id"],
         "agent_id": agent["id"],
@@ -113,6 +115,8 @@ def _furnished() -> Clinic:
         "source_id": source["id"],
         "webhook_id": str(webhook.pk),
         "delivery_id": str(webhook.deliveries.earliest("pk").pk),
+        "backtest_id": backtest["id"],
+        "case_id": case["id"],
         "number": ask("POST", "/opt-outs", {"number": "+14155550139"})["number"],
     }
     return Clinic(key, ids, source)

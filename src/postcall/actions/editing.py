@@ -55,7 +55,7 @@ class Archived(Conflict):
         super().__init__("this action is archived: restore it first")
 
 
-def _sendable(message: str) -> str:
+def sendable(message: str) -> str:
     if not message.strip():
         raise ValueError("may not be empty")
     fixed = PLACEHOLDER.sub("", message)
@@ -71,7 +71,7 @@ class ActionContent(Strict):
 
     type: Literal["post_call_sms"] = "post_call_sms"
     name: Name = Field(examples=["Booking confirmation"])
-    message: Annotated[Text, Field(min_length=1, max_length=6_000), AfterValidator(_sendable)] = Field(
+    message: Annotated[Text, Field(min_length=1, max_length=6_000), AfterValidator(sendable)] = Field(
         description="The text; `<name>` stands for an input, which each attachment binds.",
         examples=["Hi <customer_name>, your appointment is confirmed for <appointment_date>."],
     )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Self
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from ninja import Query
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, model_validator
 
 from postcall.actions.message import MAX_LENGTH
 from postcall.api.answers import Page, Paging, once, page_of, versioned
 from postcall.api.audit import record
 from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
+from postcall.api.problems import wrong_fields
 from postcall.api.routes import Routes
 from postcall.api.shapes import (
     FollowUpListed,
@@ -25,9 +26,10 @@ from postcall.api.shapes import (
     whole_follow_ups,
 )
 from postcall.followups.models import FollowUp, Reason
-from postcall.followups.review import approve, give_feedback, reject
+from postcall.followups.review import approve, reject
 from postcall.messages.handing import TwilioMessaging
 from postcall.shapes import Strict, Text
+from postcall.testbench.cases import Contradiction, Expected, give_feedback
 from postcall.workspaces.audit import CHANGED, Actor, Changes, Thing
 from postcall.workspaces.scope import within
 
@@ -48,7 +50,27 @@ class Approval(Strict):
 
 
 class Feedback(Strict):
-    right: StrictBool = Field(description="Whether the verdict was right.")
+    """Whether a verdict was right, or what was so; one says the other, except where the verdict is `unclear`."""
+
+    right: StrictBool | None = Field(default=None, description="Whether the verdict was right.")
+    expected: Expected | None = Field(default=None, description="Whether the condition was met in the call.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.right is None and self.expected is None:
+            raise ValueError("say whether the verdict was `right`, or what was `expected`")
+        return self
+
+
+class FeedbackOut(FollowUpOut):
+    """The follow-up, and what the feedback made."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"case_id"})
+
+    case_id: UUID | None = Field(
+        description="The case of the action that the call is now; null: of an unclear verdict it was not said what "
+        "was so."
+    )
 
 
 @routes.get("/follow-ups", response=Page[FollowUpListed], summary="List follow-ups", operation_id="list_follow_ups")
@@ -103,18 +125,24 @@ def reject_follow_up(request: ApiRequest, follow_up_id: UUID) -> HttpResponse:
 
 @routes.post(
     "/follow-ups/{uuid:follow_up_id}/feedback",
-    response=FollowUpOut,
+    response=FeedbackOut,
     auth=ADMIN,
     summary="Say whether a verdict was right",
     operation_id="give_feedback",
 )
 @once
 def feedback(request: ApiRequest, follow_up_id: UUID, said: Feedback) -> HttpResponse:
+    """Makes the call a case of the action, on which other words can be tried (`/actions/{id}/cases`). Saying it
+    again overwrites it."""
     follow_up = _follow_up(request, follow_up_id)
-    give_feedback(follow_up, said.right)
-    told: Changes = {"feedback_right": [follow_up.feedback_right, said.right]}
+    try:
+        case = give_feedback(follow_up, Actor.of_key(request.auth), right=said.right, expected=said.expected)
+    except Contradiction as contradiction:
+        raise wrong_fields([("expected", str(contradiction))]) from None
+    shown = _shown(request, follow_up_id)
+    told: Changes = {"feedback_right": [follow_up.feedback_right, shown.feedback]}
     record(request, "feedback", _thing(follow_up), changes=told)
-    return versioned(_shown(request, follow_up_id))
+    return versioned(FeedbackOut.model_construct(**dict(shown), case_id=case.pk if case else None))
 
 
 def _follow_ups(request: ApiRequest) -> QuerySet[FollowUp]:

@@ -20,6 +20,7 @@ from postcall.calls.replay import CannotReplay
 from postcall.followups import review
 from postcall.messages import operator
 from postcall.sources.reading import NotJson
+from postcall.testbench import runs as bench
 
 log = structlog.get_logger(__name__)
 
@@ -109,6 +110,10 @@ def problem_for(error: Exception) -> Problem:
         return Problem(409, str(error), code=error.code)
     if isinstance(error, operator.NotPossible):
         return Problem(409, str(error))
+    if isinstance(error, bench.NotPossible):
+        if error.code == "no_condition":
+            return wrong_fields([("condition", str(error))])
+        return Problem(409, str(error), code=error.code)
     if isinstance(error, RequestDataTooBig):
         return too_large()
     if isinstance(error, Http404):

@@ -45,10 +45,11 @@ Times are RFC 3339 in UTC, phone numbers E.164, money a decimal string with its 
 UNAUDITED: Final = {
     "create_call": "a call is what happened, not a change of how Postcall works; its own row tells all of it",
     "test": "nothing is stored, nothing is sent",
+    "estimate_backtest": "nothing is begun",
 }
 
 # POSTs that may be repeated as one likes, and so take no Idempotency-Key.
-REPEATABLE: Final = frozenset({"test", "recheck_twilio", "test_webhook"})
+REPEATABLE: Final = frozenset({"test", "estimate_backtest", "recheck_twilio", "test_webhook"})
 # Operations that ask somebody else: the transaction of the change, and of its audit entry, is not open meanwhile.
 ASK_FIRST: Final = frozenset({"recheck_twilio", "test_webhook"})
 

@@ -14,6 +14,7 @@ from postcall.api import (
     optouts,
     reports,
     sources,
+    testbench,
     trial,
     workspace_settings,
 )
@@ -35,5 +36,6 @@ for part in (
     reports,
     audit,
     trial,
+    testbench,
 ):
     api.add_router("", part.routes)

@@ -343,11 +343,11 @@ def follow_up_item(follow_up: FollowUp) -> FollowUpItem:
 
 
 def follow_up_listed(follow_up: FollowUp) -> FollowUpListed:
-    return FollowUpListed(**_follow_up(follow_up), message=_brief(follow_up), call=_call_ref(follow_up.call))
+    return FollowUpListed(**_follow_up(follow_up), message=_brief(follow_up), call=call_ref(follow_up.call))
 
 
 def follow_up_out(follow_up: FollowUp) -> FollowUpOut:
-    return FollowUpOut(**_follow_up(follow_up), message=_whole(follow_up), call=_call_ref(follow_up.call))
+    return FollowUpOut(**_follow_up(follow_up), message=_whole(follow_up), call=call_ref(follow_up.call))
 
 
 def message_item(message: Message) -> MessageItem:
@@ -389,7 +389,7 @@ def _agent_ref(call: Call) -> AgentRef | None:
     return AgentRef(id=call.agent.pk, name=call.agent.name) if call.agent else None
 
 
-def _call_ref(call: Call) -> CallRef:
+def call_ref(call: Call) -> CallRef:
     return CallRef(
         id=call.pk,
         external_id=call.external_id,

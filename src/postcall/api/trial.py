@@ -18,13 +18,14 @@ from postcall.api.finding import one
 from postcall.api.keys import INGEST, ApiRequest
 from postcall.api.problems import RETRY_AFTER_S, Problem, wrong_fields
 from postcall.api.routes import Routes
-from postcall.api.shapes import EvidenceOut, InputOut, VerdictOut
+from postcall.api.shapes import EvidenceOut, InputOut, JudgeUsageOut, VerdictOut, dollars
 from postcall.calls.models import Call
 from postcall.calls.receive import find_agent
 from postcall.followups.facts import CallFacts, facts_of, facts_of_ended
 from postcall.followups.snapshot import AgentAsItWas, agent_as_it_is
 from postcall.followups.trial import Trial, try_out
 from postcall.judge.choose import judge_from_config
+from postcall.judge.prices import cost
 from postcall.judge.verdicts import JudgeFailed
 from postcall.messages.segments import count
 from postcall.shapes import Identifier, Strict, Text
@@ -98,11 +99,12 @@ def test(request: ApiRequest, content: TrialContent) -> HttpResponse:
     if unknown := [name for name in content.inputs if name not in known]:
         raise wrong_fields([(f"inputs.{name}", f"the message has no input “{name}”") for name in unknown])
     facts, agent = _facts(request, content)
+    judge = judge_from_config()
     try:
         tried = try_out(
             facts,
             agent,
-            judge_from_config(),
+            judge,
             condition=content.condition.strip(),
             message=content.message,
             inputs=content.inputs,
@@ -112,7 +114,7 @@ def test(request: ApiRequest, content: TrialContent) -> HttpResponse:
         raise Problem(
             503 if error.retry else 502, f"the judge could not answer: {error}", headers=headers
         ) from None
-    return answer(_shown(tried, content.message))
+    return answer(_shown(tried, content.message, judge.name))
 
 
 def _facts(request: ApiRequest, content: TrialContent) -> tuple[CallFacts, AgentAsItWas]:
@@ -131,8 +133,10 @@ def _agent(agent: Agent | None) -> AgentAsItWas:
     return agent_as_it_is(agent) if agent else AgentAsItWas(name="")
 
 
-def _shown(tried: Trial, message: str) -> TrialOut:
+def _shown(tried: Trial, message: str, judge: str) -> TrialOut:
     verdict, composed = tried.verdict, tried.composed
+    used = tried.usage
+    paid = cost(judge, used.input_tokens, used.output_tokens)
     filled = FilledOut(
         body=composed.body or None,
         inputs={
@@ -151,6 +155,11 @@ def _shown(tried: Trial, message: str) -> TrialOut:
             reason=verdict.reason,
             evidence=[EvidenceOut(turn=quote.turn, quote=quote.quote) for quote in verdict.evidence],
             judge=verdict.judge,
+            prompt=verdict.prompt or None,
+            usage=JudgeUsageOut(
+                requests=used.requests, input_tokens=used.input_tokens, output_tokens=used.output_tokens
+            ),
+            cost=None if paid is None else dollars(paid),
         )
         if verdict
         else None,

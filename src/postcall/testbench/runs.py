@@ -116,9 +116,10 @@ def _supersede(action: Action) -> None:
 
 
 def readable(cases: QuerySet[ActionCase]) -> list[ActionCase]:
-    """Those whose words are not forgotten, the newest first."""
+    """Those whose words are not forgotten, the newest first; the words themselves are not read."""
     forgotten = Q(call__isnull=False, call__forgotten_at__isnull=False)
-    return list(cases.exclude(forgotten).select_related("call").order_by("-pk"))
+    wordless = cases.defer("turns", "call__transcript", "call__variables", "call__hints")
+    return list(wordless.exclude(forgotten).select_related("call__agent").order_by("-pk"))
 
 
 def _new(action: Action, words: Words, kind: BenchRun.Kind, by: Actor) -> BenchRun:
