@@ -15,7 +15,7 @@ from postcall.messages.models import Account
 from postcall.workspaces.models import Membership, User, Workspace
 
 from .conftest import SignedIn
-from .factories import MESSAGE, a_call, a_member, a_pause, a_workspace, an_action, an_agent
+from .factories import MESSAGE, a_call, a_member, a_pause, a_skipped_follow_up, a_workspace, an_action, an_agent
 from .test_pages import weight
 
 pytestmark = pytest.mark.django_db
@@ -318,6 +318,22 @@ def test_it_offers_what_recent_calls_held(browser_client: Client, agent: Agent) 
     assert "hunter2" not in page
     Attachment.objects.filter(pk=attachment.pk).update(mode="off", inputs={})
     assert 'data-offer="collected"' in shown(browser_client, agent)
+
+
+def test_it_counts_what_shadow_would_have_sent(browser_client: Client, agent: Agent) -> None:
+    attachment = an_action(agent)
+    a_skipped_follow_up(a_call(agent), attachment, reason="shadow", result="met")
+    a_skipped_follow_up(a_call(agent), attachment)
+    a_skipped_follow_up(a_call(agent), attachment, reason="attachment_off")
+    assert "would have sent" not in browser_client.get(tab(agent)).content.decode()
+    Attachment.objects.update(mode="shadow")
+    page = browser_client.get(tab(agent)).content.decode()
+    assert "would have sent <b>1</b> text after 2 calls" in page
+    assert f"calls?agent={agent.pk}&amp;reason=shadow&amp;date=30d" in page
+    log = browser_client.get(f"/w/{agent.workspace_id}/calls?agent={agent.pk}&reason=shadow&date=30d")
+    assert log.content.decode().count("row-link") == 1
+    of_action = browser_client.get(f"/w/{agent.workspace_id}/actions/{attachment.action_id}/agents")
+    assert "would have sent 1 of 2 in 30 days" in of_action.content.decode()
 
 
 def test_it_says_who_texts_come_from_or_why_none_can(client: Client) -> None:

@@ -52,6 +52,19 @@ def shown(client: Client, workspace: Workspace) -> str:
     return answer.content.decode()
 
 
+def test_it_counts_what_shadow_would_have_sent_beside_what_was_sent(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    attachment = an_action(an_agent(workspace))
+    assert "in shadow" not in shown(browser_client, workspace)
+    a_message(a_follow_up(a_call(attachment.agent), attachment))
+    a_skipped_follow_up(a_call(attachment.agent), attachment, reason="shadow", result="met")
+    a_skipped_follow_up(a_call(attachment.agent), attachment)
+    page = shown(browser_client, workspace)
+    assert "1 <small>1 more in shadow</small>" in page
+    assert '1<span class="sub">1 in shadow</span>' in page
+
+
 def news(client: Client, page: str) -> Any:
     """What the page gets when it asks again."""
     found = re.search(r'hx-get="([^"]+)" hx-trigger="every 2s"', page)

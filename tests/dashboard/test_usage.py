@@ -25,7 +25,17 @@ from postcall.reports.tables import written
 from postcall.reports.usage import Usage, usage
 from postcall.workspaces.models import Workspace
 
-from .factories import a_call, a_follow_up, a_held_follow_up, a_member, a_message, a_workspace, an_action, an_agent
+from .factories import (
+    a_call,
+    a_follow_up,
+    a_held_follow_up,
+    a_member,
+    a_message,
+    a_skipped_follow_up,
+    a_workspace,
+    an_action,
+    an_agent,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +88,22 @@ def test_it_counts_what_a_call_cost_the_judge_once(spent: Workspace) -> None:
     total = lately(spent, "agent").total
     assert (total.judging.requests, total.judging.input_tokens, total.judging.output_tokens) == (1, 1000, 100)
     assert total.judging.cost == Decimal("0.00056")
+
+
+def test_it_counts_what_shadow_would_have_sent(browser_client: Client, spent: Workspace) -> None:
+    attachment = Attachment.objects.filter(agent__name="Front desk").first()
+    assert attachment is not None
+    for _ in range(2):
+        a_skipped_follow_up(a_call(attachment.agent), attachment, reason="shadow", result="met")
+    for by in ("agent", "action", "month"):
+        assert lately(spent, by).total.would_have_sent == 2  # type: ignore[arg-type]  # each is one
+    desk, garage = sorted(lately(spent, "agent").lines, key=lambda line: line.name)
+    assert (desk.would_have_sent, desk.messages, garage.would_have_sent) == (2, 2, 0)
+    page = browser_client.get(f"/w/{spent.pk}/settings/usage")
+    assert "2 more in shadow" in page.content.decode()
+    written = browser_client.get(f"/w/{spent.pk}/settings/usage?format=csv").content.decode().splitlines()
+    assert written[0].endswith(",would_have_sent")
+    assert any(line.endswith(",2") for line in written)
 
 
 def as_before(judge: str, requests: int, put_in: int, got_out: int) -> dict[str, Any]:

@@ -64,6 +64,7 @@ class UsageLineOut(Out):
     delivered: int
     failed: int
     held: int = Field(description="Follow-ups that wait for a person by now.")
+    would_have_sent: int = Field(description="Texts that were written in shadow mode, and not sent.")
     prices: list[SpentOut]
     unpriced: int = Field(description="Texts that have neither a price nor an estimate.")
     judging: JudgingOut
@@ -211,6 +212,7 @@ def _line(line: Line) -> UsageLineOut:
         delivered=line.delivered,
         failed=line.failed,
         held=line.held,
+        would_have_sent=line.would_have_sent,
         prices=[
             SpentOut(currency=currency, final=f"{price.final:f}", estimated=f"{price.estimated:f}")
             for currency, price in sorted(line.prices.items())

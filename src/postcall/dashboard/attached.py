@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from postcall.actions.models import Attachment
+from postcall.reports.shadow import Shadowed, shadowed
+from postcall.workspaces.models import Workspace
 
 MODES: Final = {
     "off": "Off",
@@ -62,6 +64,7 @@ class Attached:
     attachment: Attachment
     mappings: list[Bound]
     rules: list[str]
+    shadow: Shadowed | None = None
 
     @property
     def mode(self) -> str:
@@ -79,6 +82,16 @@ def mapped(attachment: Attachment, inputs: Sequence[str]) -> Attached:
         [in_words(name, attachment.inputs.get(name)) for name in inputs],
         [rule_in_words(rule) for rule in attachment.only_if],
     )
+
+
+def with_shadows(workspace: Workspace, cards: Sequence[Attached]) -> list[Attached]:
+    """Each that is in shadow mode with what it would have sent."""
+    pks = [each.attachment.pk for each in cards if each.attachment.mode == Attachment.Mode.SHADOW]
+    found = shadowed(workspace, pks)
+    return [
+        replace(each, shadow=found.get(each.attachment.pk, Shadowed())) if each.attachment.pk in pks else each
+        for each in cards
+    ]
 
 
 def in_words(name: str, binding: Mapping[str, Any] | None) -> Bound:

@@ -91,24 +91,25 @@ class Day:
 
 _LATELY: Final = """
 SELECT (f.created_at AT TIME ZONE %(zone)s)::date, f.created_at >= %(week)s, f.action_id, f.outcome, f.result,
-       m.status, upper(coalesce(nullif(m.price_unit, ''), 'USD')), count(*), sum(abs(m.price))
+       f.reason = 'shadow', m.status, upper(coalesce(nullif(m.price_unit, ''), 'USD')), count(*), sum(abs(m.price))
 FROM follow_up f LEFT JOIN message m
      ON m.follow_up_id = f.id AND m.workspace_id = f.workspace_id AND m.id >= %(first_text)s
 WHERE f.workspace_id = %(workspace)s AND f.id >= %(first)s AND f.created_at >= %(since)s
-GROUP BY 1, 2, 3, 4, 5, 6, 7
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 """
 
 
 @dataclass(frozen=True)
 class Group:
-    """Follow-ups that are alike: of one day, action and fate. `status` None: there is no text. `paid`: by Twilio's
-    word, in `currency`."""
+    """Follow-ups that are alike: of one day, action and fate. `in_shadow`: they were written and not sent. `status`
+    None: there is no text. `paid`: by Twilio's word, in `currency`."""
 
     day: date
     within_week: bool
     action_id: UUID
     outcome: str
     result: str
+    in_shadow: bool
     status: str | None
     currency: str
     number: int
@@ -154,6 +155,11 @@ def _bar(group: Group) -> str:
     return "failed" if group.outcome == FollowUp.Outcome.MESSAGE and group.status in FAILED else "other"
 
 
+def would_have_sent(groups: Iterable[Group], day: date) -> int:
+    """The texts that were written in shadow mode on a day, and not sent."""
+    return sum(group.number for group in groups if group.in_shadow and group.day == day)
+
+
 @dataclass
 class ActionRow:
     """What an action did in the last WEEK. `costs` are the final prices by currency."""
@@ -167,6 +173,7 @@ class ActionRow:
     sent: int = 0
     delivered: int = 0
     failed: int = 0
+    would_have_sent: int = 0
     costs: dict[str, Decimal] = field(default_factory=dict)
 
     def add(self, group: Group) -> None:
@@ -176,6 +183,7 @@ class ActionRow:
         self.sent += group.number if group.status in LEFT else 0
         self.delivered += group.number if group.status == Message.Status.DELIVERED else 0
         self.failed += group.number if group.status in FAILED else 0
+        self.would_have_sent += group.number if group.in_shadow else 0
         if group.paid is not None:
             self.costs[group.currency] = self.costs.get(group.currency, Decimal()) + group.paid
 

@@ -21,7 +21,18 @@ from postcall.calls.models import Call
 from postcall.dashboard.access import Visit, member
 from postcall.dashboard.chart import chart
 from postcall.dashboard.checklist import checklist
-from postcall.dashboard.figures import DAYS, WEEK, Counts, a_week_before, by_action, count, days, lately, midnight
+from postcall.dashboard.figures import (
+    DAYS,
+    WEEK,
+    Counts,
+    a_week_before,
+    by_action,
+    count,
+    days,
+    lately,
+    midnight,
+    would_have_sent,
+)
 from postcall.followups.models import FollowUp
 from postcall.messages.pausing import pauses
 from postcall.sources.models import Source
@@ -140,6 +151,7 @@ def _content(visit: Visit, now: datetime, today: Counts) -> dict[str, Any]:
         "heading": heading(today, todos),
         "held_count": visit.rows(FollowUp).filter(outcome=FollowUp.Outcome.HELD).count(),
         "has_calls": visit.rows(Call).exists(),
+        "would_have_sent": would_have_sent(groups, midnight(now).date()),
         "week_ago": a_week_before(now),
         "now": now,
         "days": shown,

@@ -18,7 +18,7 @@ from postcall.actions.models import Action, Attachment
 from postcall.agents.editing import CannotEdit
 from postcall.agents.models import Agent
 from postcall.dashboard.access import Visit, member
-from postcall.dashboard.attached import mapped
+from postcall.dashboard.attached import mapped, with_shadows
 from postcall.dashboard.forms import Form
 from postcall.dashboard.paging import uuid_or_none
 from postcall.dashboard.verbs import actions as verbs
@@ -113,7 +113,7 @@ def _page(visit: Visit, action: Action, form: Form, *, status: int = 200) -> Htt
             "action": action,
             "revision": revision,
             "attachments": using,
-            "used": [mapped(each, revision.inputs) for each in using],
+            "used": with_shadows(visit.workspace, [mapped(each, revision.inputs) for each in using]),
             "others": [(agent, str(agent.pk) in picked) for agent in others.order_by("name")],
             "patterns": {
                 **{str(each.pk): f"As {each.agent.name} has them" for each in using},

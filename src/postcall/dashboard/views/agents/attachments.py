@@ -20,7 +20,7 @@ from postcall.agents.editing import CannotEdit
 from postcall.agents.models import Agent
 from postcall.calls.held_values import held_values
 from postcall.dashboard.access import Visit, actor, member
-from postcall.dashboard.attached import Attached, mapped
+from postcall.dashboard.attached import Attached, mapped, with_shadows
 from postcall.dashboard.forms import Form
 from postcall.dashboard.paging import uuid_or_none
 from postcall.dashboard.posting import posted_from
@@ -55,7 +55,7 @@ def _page(visit: Visit, agent: Agent, refused: Refused | None = None) -> HttpRes
     attachments = list(_attached(agent))
     if refused and refused.attachment not in attachments:
         attachments.append(refused.attachment)
-    cards = [_card(each) for each in attachments]
+    cards = with_shadows(visit.workspace, [_card(each) for each in attachments])
     opened = _opened(visit, cards, refused)
     return agent_page(
         visit,
