@@ -1,5 +1,6 @@
 """A model server for tests: it speaks OpenAI's chat completions over loopback HTTP, tool calls included, and plays
-what a test wrote for it."""
+what a test wrote for it. Asked at their addresses it speaks OpenAI's responses, Anthropic's messages and Gemini's
+generateContent as well (`model_wires.py`)."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from model_wires import wire_of
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class ModelServer:
 
     script: list[Play] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     finish_reason: str = ""
     tokens: int = 0
 
@@ -62,13 +66,16 @@ class ModelServer:
         """What the user message of each request said."""
         return [text_of(request, "user") for request in self.requests]
 
-    def answer(self, request: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, request: dict[str, Any], path: str = "") -> tuple[int, dict[str, str], bytes]:
         self.requests.append(request)
+        self.paths.append(path)
         play = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if callable(play):
             play = play(request)
         if isinstance(play, Fault):
             return self._fault(play)
+        if wire := wire_of(path):
+            return 200, {}, json.dumps(wire(request, play)).encode()
         arguments = play if isinstance(play, str) else json.dumps(play)
         answer = _completion(request, arguments, self.tokens or _tokens_of(request))
         if self.finish_reason:
@@ -90,7 +97,7 @@ class ModelServer:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                status, headers, answer = server.answer(json.loads(body))
+                status, headers, answer = server.answer(json.loads(body), self.path)
                 try:
                     self.send_response(status)
                     for name, value in headers.items():

@@ -77,8 +77,11 @@ def _on_own_server(name: str) -> Model:
     from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
-    # Many models' chat templates take one system message and no more.
-    profile = OpenAIModelProfile(openai_chat_supports_multiple_system_messages=False)
+    # Many models' chat templates take one system message and no more; and who asks for `prompted` has a server that
+    # knows no response_format.
+    profile = OpenAIModelProfile(
+        openai_chat_supports_multiple_system_messages=False, supports_json_object_output=False
+    )
     address, key = os.environ["OPENAI_BASE_URL"], os.environ.get("OPENAI_API_KEY")
     provider = OpenAICompatibleProvider("openai-compatible", base_url=address, api_key=key, profile=profile)
     return OpenAIChatModel(name, provider=provider)
