@@ -147,6 +147,15 @@ def test_it_gives_up_where_no_call_is_answered(run: Run, model: ModelServer, fil
     assert target.read_text() == ""
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Also where the tests run in the background, whose shell has them ignore interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_it_ends_cleanly_when_interrupted(run: Run, model: ModelServer, file: Path, target: Path) -> None:
     def interrupting(request: dict[str, Any]) -> dict[str, Any]:
         if len(model.requests) == 3:

@@ -26,10 +26,10 @@ class Always:
     listens = False
 
     def decide(self, case: Case) -> Judgement:
-        quoted = next(
-            (Evidence(number, turn.text) for number, turn in enumerate(case.turns, 1) if turn.text.strip()), None
-        )
-        verdict = Verdict("met", 1.0, "It always says so.", (quoted,) if quoted else (), 1.0, None, self.name)
+        said = [Evidence(number, turn.text) for number, turn in enumerate(case.turns, 1) if turn.text.strip()]
+        # Of the agent where there is one: what a customer alone says proves little to the quote check.
+        quoted = sorted(said, key=lambda each: case.turns[each.turn - 1].role != "agent")[:1]
+        verdict = Verdict("met", 1.0, "It always says so.", tuple(quoted), 1.0, None, self.name)
         return Judgement({condition.id: verdict for condition in case.conditions})
 
 
