@@ -29,7 +29,7 @@ from .clinic import CUSTOMER, WORDS, Clinic
 ASKED = "When the customer wants a call back"
 FIRST_NAME = {"name": {"from": "ask", "description": "the customer's first name"}}
 # Every attack is tried on the proofs (tests/judge/attacks); here one of each kind, and all that goes other ways.
-WHOLE = ("tool", "variable", "echo", "objection", "recipient")
+WHOLE = ("tool", "objection", "recipient")
 SAMPLE = [
     row
     for kind, rows in groupby(sorted(ATTACKS, key=lambda row: row.kind), key=lambda row: row.kind)

@@ -391,10 +391,12 @@ _DEED = re.compile(
     re.IGNORECASE,
 )
 _WORDS_OF_THE_CUSTOMER = re.compile(
-    r"\b(?:ask|want|request|interest|inquir|enquir|wish|like|need|try|tries|trying|attempt|look|search|mention|say"
-    r"|said|tell|told|agree|accept|approv|confirm|declin|refus|reject|complain|offer|hope|plan|intend|consider"
-    r"|think|call(?:s|ed)? (?:to|about|for)|would|about|question|whether|how|why|change|correct|already|previous"
-    r"|before|not|no|n't|never|without|fail|unsuccess|unable|cannot|cancel|instead|interested)\w*|n't\b",
+    r"\b(?:ask|want|request|interest|inquir|enquir|wish|like|need|try|tries|attempt|look|search|mention|say|said|tell"
+    r"|told|agree|accept|approv|confirm|declin|refus|reject|complain|offer|hope|plan|intend|consider|think|would|about"
+    r"|question|whether|how|why|change|correct|already|previous|before|not|no|never|without|fail|unsuccess|unable"
+    r"|cannot|cancel|instead|turn|purpose|reason|goal|error|problem|trouble|issue|stop|open|pending|abandon|drop|leave"
+    r"|left|back|gave|give|call(?:s|ed|ing)? (?:to|about|for)|to (?:re-?)?(?:book|schedule|reserve|order|rent"
+    r"|purchase))\w*|n't\b|\bis (?:what|after)\b",
     re.IGNORECASE,
 )
 
