@@ -13,6 +13,7 @@ from postcall.dashboard.signing_in import MAX_TRIES
 from postcall.followups.models import FollowUp, OptOut
 from postcall.messages.models import Message
 from postcall.messages.own_phone import expect
+from postcall.testbench.models import BenchRun
 from postcall.workspaces.models import AuditEntry, Membership, User, Workspace
 from postcall.workspaces.passwords import link_parts
 
@@ -65,6 +66,8 @@ FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
     "case-add": lambda _: {"transcript": "Caller: Book me in.", "expected": "met"},
     "case-keep": lambda ours: {"call": str(ours.call.pk), "expected": "met"},
     "case-answer": lambda _: {"expected": "not_met"},
+    "backtest-begin": lambda _: {"words": "saved", "span": "newest", "latest": "25"},
+    "backtest-case": lambda _: {"expected": "met"},
     "cases-check": lambda _: {"condition": "After booking a visit", "message": "Thanks!"},
     "action-create": lambda _: WORDS,
     "action-agents": lambda ours: {"agent": str(an_agent(ours.workspace, "Night desk").pk), "mode": "off"},
@@ -102,7 +105,7 @@ FORMS: dict[str, Callable[[Everything], dict[str, object]]] = {
 
 # Posted only so that what was typed stands in no address; tests of their own show that nothing is changed. Of the
 # set-up nothing is left to be done once there is a person.
-CHANGES_NOTHING = {"action-preview", "action-try", "count-text", "set-up"}
+CHANGES_NOTHING = {"action-preview", "backtest-words", "backtest-estimate", "action-try", "count-text", "set-up"}
 
 
 def ready(ours: Everything, name: str) -> None:
@@ -123,6 +126,8 @@ def ready(ours: Everything, name: str) -> None:
         a_call(None, ours.workspace, agent_ref="asst-unknown")
     if name == "invitation":
         an_invitation(ours.workspace, "dana@northgate.example", "a-token")
+    if name in ("backtest-cancel", "backtest-resume"):
+        BenchRun.objects.update(state="running" if name == "backtest-cancel" else "canceled")
     if name == "judge-again":
         FollowUp.objects.filter(pk=ours.held.pk).update(reason="judge_failed")
 

@@ -11,6 +11,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from playwright.sync_api import Page, expect
 
+from postcall.actions.models import Action
+from postcall.calls.models import Call
 from postcall.followups.models import OptOut
 from postcall.sources.editing import SourceContent, create_source
 from postcall.workspaces.invitations import invite
@@ -18,7 +20,16 @@ from postcall.workspaces.models import ApiKey, Membership, User, Workspace
 from postcall.workspaces.passwords import link_parts
 
 from .conftest import SignedIn
-from .factories import a_busy_workspace, a_member, a_phone, a_webhook, an_alert_channel, an_invitation, an_own_text
+from .factories import (
+    a_busy_workspace,
+    a_member,
+    a_phone,
+    a_run,
+    a_webhook,
+    an_alert_channel,
+    an_invitation,
+    an_own_text,
+)
 from .site import pages
 from .test_isolation import BUTTONS
 
@@ -30,7 +41,7 @@ LOOKS: Final[tuple[tuple[Literal["light", "dark"], int], ...]] = (("light", 1440
 NO_PAGES = {
     *("action-calls", "call-live", "call-raw", "call-said", "calls-live", "follow-up-card", "messages-live"),
     *("overview-live", "platform-live", "review-live", "test-text-live"),
-    *("audit-csv", "audit-jsonl", "messages-export", "icons", "None"),
+    *("audit-csv", "audit-jsonl", "messages-export", "backtest-export", "backtest-live", "icons", "None"),
     *("home", "place", "any-call", "settings", "sign-out"),
     *("me-name", "me-password", "me-sign-out-elsewhere", "workspace-create"),
 }
@@ -47,6 +58,8 @@ def busy(live_server: Any) -> Workspace:
     create_source(busy, SourceContent(kind="generic", name="Front desk"))
     ApiKey.issue(busy, "Deployment", ApiKey.Scope.ADMIN)
     OptOut.objects.create(workspace=busy, number="+14155550171", origin=OptOut.Origin.STOP)
+    for action in Action.objects.filter(workspace=busy):
+        a_run(action, *Call.objects.filter(workspace=busy)[:2], condition="After booking a visit")
     return busy
 
 

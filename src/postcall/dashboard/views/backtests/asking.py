@@ -166,5 +166,5 @@ def calls_of(run: BenchRun) -> str:
         whose = "all agents" if run.all_agents else "the agents that use it"
     if run.since and run.until:
         first, last = timezone.localtime(run.since), timezone.localtime(run.until) - timedelta(days=1)
-        return f"{first:%-d %b %Y} to {last:%-d %b %Y}, {whose}"
-    return f"the newest {run.latest:,}, {whose}" if run.latest else whose
+        return f"calls of {whose}, {first:%-d %b %Y} to {last:%-d %b %Y}"
+    return f"the newest {run.latest or run.total:,} calls of {whose}"

@@ -66,8 +66,10 @@ class Row:
         if item.reason in _SAID_BY_THE_VERDICT:
             said = str(self.verdict.get("reason", ""))
             return said or ("It follows every connected call." if self.always else "")
+        words = in_words(item.reason)
         detail = item.detail.removeprefix(str(self.verdict.get("reason", ""))).strip()
-        return " ".join(filter(None, (in_words(item.reason), detail)))
+        # Where the particulars say it too, they say it alone.
+        return detail if detail.startswith(words.removesuffix(".")) else f"{words} {detail}".strip()
 
     @property
     def verdict(self) -> Mapping[str, Any]:
@@ -76,6 +78,15 @@ class Row:
     @property
     def quotes(self) -> list[dict[str, Any]]:
         return list(self.verdict.get("evidence") or [])
+
+    @property
+    def text(self) -> str:
+        """What would go out, also once somebody has approved it; empty: nothing would."""
+        return "" if self.item.outcome == BenchItem.Outcome.WOULD_NOT else self.item.body
+
+    @property
+    def is_priced(self) -> bool:
+        return self.item.outcome == BenchItem.Outcome.WOULD_SEND and self.item.price is not None
 
     @property
     def quote(self) -> str:
