@@ -29,6 +29,8 @@ UNAUDITED = {
     "audit": "only looks",
     "key list": "only looks",
     "import synthflow": "needs a Synthflow to read: tests/cli/test_importing.py shows its entries",
+    "backtest": "needs an action and calls: tests/cli/test_backtesting.py shows its entries",
+    "cases": "needs an action and cases: tests/cli/test_backtesting.py shows the entry of --run",
     "backup": "needs the embedded database: tests/keeping/test_backup.py shows its entry",
 }
 # How each of the others is brought to change something: what comes before, and the command itself.

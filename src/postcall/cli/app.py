@@ -6,6 +6,7 @@ import typer
 
 from postcall.cli import (
     audit,
+    backtesting,
     benching,
     calls,
     checks,
@@ -52,6 +53,8 @@ app.command("worker")(parts.worker)
 app.command("migrate")(parts.migrate)
 app.command("check")(checks.check)
 app.command("judge")(judging.judge)
+app.command("backtest")(backtesting.backtest)
+app.command("cases")(backtesting.cases)
 app.command("ingest")(calls.ingest)
 app.command("sample")(calls.sample)
 app.command("sandbox")(sandbox.sandbox)

@@ -81,7 +81,7 @@ def ingest(
 
         tenant = workspace_named(in_workspace)
         origin = _origin(tenant, source)
-        given = _agent(tenant, agent) if agent else None
+        given = agent_named(tenant, agent) if agent else None
         ours = [(where, raw) for where, raw, kind in found if kind in (None, origin.kind)]
         readable, problems = _read(ours, origin.kind)
         if follow_up is None:
@@ -157,7 +157,7 @@ def _origin(tenant: Workspace, named: str) -> Origin:
         raise fail(f"--source: {error}") from None
 
 
-def _agent(tenant: Workspace, agent: str) -> Agent:
+def agent_named(tenant: Workspace, agent: str) -> Agent:
     from postcall.agents.models import Agent
     from postcall.calls.receive import find_agent
 
