@@ -15,6 +15,7 @@ from rich.text import Text
 
 from postcall.cli.judging import MOST_SHOWN, Model, Parallel, closed_after, put_to, read_rows, the_judge
 from postcall.cli.output import err, fail, note, out, print_json
+from postcall.config import config
 
 if TYPE_CHECKING:
     from postcall.judge.measuring import Figures, Scored
@@ -104,7 +105,7 @@ def _answered(rows: list[Row], path: Path, *, whole: bool) -> list[Scored]:
         raise fail(str(error)) from None
     if whole and (strangers := answers.strangers(rows)):
         note(f"{strangers} of {len(answers.lines)} answers have an `id` that no row has; they count nowhere.")
-    if cut := answers.cut_short(rows):
+    if cut := answers.cut_short(rows, config().judge_context):
         note(f"{cut} answers are about calls of several requests; what they say of the first part is what counts.")
     return [answers.scored(row) for row in rows]
 

@@ -289,12 +289,13 @@ def _write_prompts(rows: list[Row], target: Path | None) -> None:
 
     if target and target.exists() and target.stat().st_size:
         raise fail(f"{target} is there already, and may hold what was paid for: give another --out")
+    context = config().judge_context
     long = 0
     with (
         target.open("w", encoding="utf-8", errors="backslashreplace") if target else nullcontext(sys.stdout) as file
     ):
         for row in rows:
-            request = request_for(row.case)
+            request = request_for(row.case, context=context)
             prompt: dict[str, Any] = {
                 "id": row.id,
                 "prompt_version": PROMPT_VERSION,

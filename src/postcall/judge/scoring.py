@@ -97,10 +97,11 @@ class Answers:
         """How many answers are about none of `rows`."""
         return len(self.lines.keys() - {str(row.id) for row in rows})
 
-    def cut_short(self, rows: list[Row]) -> int:
-        """How many raw answers are about calls that take several requests, of which they answer the first alone."""
+    def cut_short(self, rows: list[Row], context: int | None = None) -> int:
+        """How many raw answers are about calls that take several requests to a model that reads `context` tokens at
+        a time: they answer the first alone."""
         raw = (row for row in rows if "answer" in self.lines.get(str(row.id), {}))
-        return sum(len(parts_of(row.case.turns)) > 1 for row in raw)
+        return sum(len(parts_of(row.case.turns, context)) > 1 for row in raw)
 
 
 def _read(row: Row, written: dict[str, Any]) -> tuple[Judgement, _Told]:
