@@ -43,7 +43,7 @@ def judge(
     ],
     answers: Annotated[
         Path | None,
-        typer.Option(help="Score these and ask nobody: {'id','answer'} a line, or verdicts of judge --batch."),
+        typer.Option(help="Score these and ask nobody: {'id','answer'} a line, or what judge --batch wrote."),
     ] = None,
     model: Model = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many pairs.")] = None,

@@ -44,7 +44,7 @@ Model = Annotated[
     typer.Option(help="Another judge than POSTCALL_JUDGE_MODEL names: offline, openai:…, cascade:openai:…."),
 ]
 Parallel = Annotated[
-    int | None, typer.Option(min=1, max=64, help=f"Calls at a time. [default: {AT_A_TIME}, for offline 1]")
+    int | None, typer.Option(min=1, max=64, help=f"Calls at a time: {AT_A_TIME}, or 1 for offline, unless given.")
 ]
 
 
