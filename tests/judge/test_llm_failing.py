@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -132,10 +133,18 @@ def test_it_fails_for_good_without_a_key(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not failed.value.retry
 
 
-def test_it_fails_for_good_with_a_vendor_that_nobody_knows() -> None:
-    with pytest.raises(JudgeFailed, match="nobody:knows") as failed:
-        LLMJudge("nobody:knows").decide(case())
+@pytest.mark.parametrize("name", ["nobody:knows", "mistral:not-installed"])
+def test_it_fails_for_good_with_a_vendor_that_is_not_here(name: str) -> None:
+    with pytest.raises(JudgeFailed, match=name) as failed:
+        LLMJudge(name).decide(case())
     assert not failed.value.retry
+
+
+def test_it_says_how_to_mend_a_call_that_is_too_long_for_the_model(model: ModelServer) -> None:
+    said = {"error": {"message": "This model's maximum context length is 4096 tokens."}}
+    failed = failure(model, Fault(400, raw=json.dumps(said)))
+    assert "POSTCALL_JUDGE_CONTEXT" in str(failed)
+    assert not failed.retry
 
 
 def test_it_notices_a_server_that_read_only_the_beginning(model: ModelServer) -> None:

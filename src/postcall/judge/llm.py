@@ -135,7 +135,7 @@ class LLMJudge:
             return await model_request(
                 self._model, messages, model_settings=self._settings, model_request_parameters=self._parameters
             )
-        except UserError as error:
+        except (UserError, ImportError) as error:
             raise JudgeFailed(f"{self.model}: {vendors.short(str(error))}", retry=False) from error
         except AgentRunError as error:
             raise vendors.failure_of(self.model, error) from error

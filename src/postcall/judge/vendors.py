@@ -24,15 +24,13 @@ Output = Literal["auto", "tool", "json", "prompted"]
 OUTPUTS: Final[tuple[Output, ...]] = get_args(Output)
 
 _OPENAI: Final = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
-_GOOGLE: Final = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 # By pydantic-ai's provider: any one of these has to be set. A server of one's own may do without a key.
 _NEEDED: Final[dict[str, tuple[str, ...]]] = {
     "openai": _OPENAI,
     "openai-chat": _OPENAI,
     "openai-responses": _OPENAI,
     "anthropic": ("ANTHROPIC_API_KEY",),
-    "google": _GOOGLE,
-    "google-gla": _GOOGLE,
+    "google": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
     "ollama": ("OLLAMA_BASE_URL",),
     "vllm": ("VLLM_BASE_URL",),
 }
