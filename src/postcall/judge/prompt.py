@@ -47,11 +47,11 @@ message to go out in the right calls only.
 "unclear": only where the deciding words are missing, garbled or cut off, or can honestly be read both ways. A
 hard case is not unclear: decide it, with less confidence.
 - All of it must hold: both sides of "and", one side of "or", and every number, name, day and exception it
-states.
+states, compared exactly.
 - A thing is done when it was done or firmly agreed in this call and still stands at its end. It is not when it
 was only offered, asked about, considered, or promised for later; declined; tried and failed; cut off before it
-succeeded; taken back; done on another occasion or about somebody else; or when another thing was done in its
-place. A booking moved to another time is still a booking.
+succeeded; taken back; done by somebody else or on another occasion; or when another thing was done in its
+place. A booking moved to another time is still a booking, and so is one made for somebody else.
 - A condition about asking, offering, promising, refusing or failing is met by just that, whatever came of it.
 - The last state counts where minds changed.
 - What a tool answered decides whether something was done, also against the agent's words. Where no tool speaks,
