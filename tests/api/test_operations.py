@@ -5,8 +5,12 @@ from pathlib import Path
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
+from postcall.actions.models import Revision
+from postcall.calls.models import Call
 from postcall.database import room
+from postcall.followups.models import FollowUp
 
 from .conftest import Api, a_webhook
 
@@ -57,3 +61,23 @@ def test_it_reports_that_the_embedded_databases_disk_is_full(
 def test_it_counts_what_webhooks_were_told(api: Api, client: Client) -> None:
     a_webhook(api)
     assert b'postcall_webhook_deliveries{status="arrived"} 1.0' in client.get("/metrics").content
+
+
+def test_it_counts_verdicts_and_what_they_took(client: Client, api: Api) -> None:
+    action = api.made(
+        "/actions", {"type": "post_call_sms", "name": "A", "message": "Hi", "condition": "After a booking"}
+    )
+    agent = api.made("/agents", {"name": "Front desk"})
+    attachment = api.made(f"/agents/{agent['id']}/attachments", {"action_id": action["id"], "mode": "live"})
+    call = Call.objects.create(
+        workspace=api.workspace, external_id="c-1", source_kind="api", received_at=timezone.now()
+    )
+    FollowUp.objects.create(
+        workspace=api.workspace, call=call, action_id=action["id"], attachment_id=attachment["id"],
+        revision=Revision.objects.get(action=action["id"]), created_at=timezone.now(), result="met",
+        judge="openai:gpt-4.1-mini", judge_requests=2, judge_input_tokens=900, judge_output_tokens=80, judge_s=1.5,
+    )  # fmt: skip
+    told = client.get("/metrics").content.decode().splitlines()
+    assert 'postcall_verdicts{judge="model",result="met"} 1.0' in told
+    assert {"postcall_judge_requests 2.0", 'postcall_judge_tokens{direction="input"} 900.0'} < set(told)
+    assert "postcall_judge_seconds 1.5" in told

@@ -25,8 +25,20 @@ def test_it_reports_usage_as_csv(api: Api, asked: dict[str, str]) -> None:
     assert answer.content.startswith(b"key,name,messages")
 
 
+def test_it_reports_who_judged(api: Api) -> None:
+    report = api.get("/reports/judge?from=2026-01-01&to=2026-02-01").json
+    assert (report["calls"], report["items"], report["seconds"], report["saving"]) == (0, [], None, None)
+    assert report["judging"] == {
+        "requests": 0, "input_tokens": 0, "output_tokens": 0, "cost": {"amount": "0", "currency": "USD"},
+    }  # fmt: skip
+    headers = {"Authorization": f"Bearer {api.key}", "Accept": "text/csv"}
+    table = Client().get("/api/v1/reports/judge", headers=headers).content
+    assert table.startswith(b"judge,built_in,verdicts,met")
+
+
+@pytest.mark.parametrize("report", ["usage", "judge"])
 @pytest.mark.parametrize(
     "query", ["from=2026-02-01&to=2026-01-01", "from=2024-01-01&to=2026-01-01", "group_by=day", "from=soon"]
 )
-def test_it_refuses_a_stretch_of_time_that_is_none(api: Api, query: str) -> None:
-    assert api.get(f"/reports/usage?{query}").status == 422
+def test_it_refuses_a_stretch_of_time_that_is_none(api: Api, report: str, query: str) -> None:
+    assert api.get(f"/reports/{report}?{query}").status == 422

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -590,3 +591,34 @@ def test_it_shows_the_beginning_of_a_long_payload(browser_client: Client, worksp
     assert "All of it, as plain text" in part
     assert len(part) < MOST_RAW + 2000
     assert len(browser_client.get(address).content) > MOST_RAW
+
+
+def test_it_says_what_judging_a_call_took(browser_client: Client, workspace: Workspace) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    used = {"judge_requests": 1, "judge_input_tokens": 2210, "judge_output_tokens": 190, "judge_s": 2.42}
+    a_message(
+        a_follow_up(
+            call,
+            an_action(agent),
+            judge="openai:gpt-4.1-mini",
+            prompt="2.2",
+            judge_cost_usd=Decimal("0.001188"),
+            **used,
+        )
+    )
+    page = shown(browser_client, call)
+    assert "judged by openai:gpt-4.1-mini" in page
+    assert "2210 tokens read and 190 written" in page
+    assert "$0.001188 by list prices" in page
+    assert "2.4 s, for the whole call" in page
+
+
+def test_it_names_the_judge_of_a_verdict_that_an_earlier_version_wrote(
+    browser_client: Client, workspace: Workspace
+) -> None:
+    agent = an_agent(workspace)
+    call = a_call(agent)
+    verdict = {"reason": "Said.", "evidence": [], "judge": "offline-1", "usage": {"requests": 0}}
+    a_message(a_follow_up(call, an_action(agent), verdict=verdict))
+    assert "judged by offline-1" in shown(browser_client, call)

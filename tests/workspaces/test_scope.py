@@ -25,6 +25,7 @@ ALLOWED = {
     ("api/operations.py", "readyz"): "how long work waits, counted over the whole deployment",
     ("api/operations.py", "metrics"): "numbers of the whole deployment, without names",
     ("api/operations.py", "_counts"): "numbers of the whole deployment, without names",
+    ("api/operations.py", "_judged"): "numbers of the whole deployment, without names",
     ("api/webhooks.py", "_source"): "the address's token says which workspace it is",
     ("dashboard/access.py", "member"): "whether the person is a member is what is asked",
     ("dashboard/access.py", "last_workspace"): "the person's own memberships",

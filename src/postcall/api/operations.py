@@ -76,8 +76,33 @@ def metrics(_request: HttpRequest) -> HttpResponse:
         "SELECT CASE WHEN arrived_at IS NOT NULL THEN 'arrived' WHEN due_at IS NOT NULL THEN 'pending' "
         "ELSE 'given_up' END, count(*) FROM webhook_delivery GROUP BY 1",
     )
+    _judged(registry)
     Gauge("postcall_worker_seen", "1 when a worker was seen lately.", registry=registry).set(seen_lately())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _judged(registry: CollectorRegistry) -> None:
+    verdicts = Gauge("postcall_verdicts", "Verdicts, by judge and result.", ["judge", "result"], registry=registry)
+    requests = Gauge("postcall_judge_requests", "Requests to language models.", registry=registry)
+    tokens = Gauge(
+        "postcall_judge_tokens", "Tokens that language models read and wrote.", ["direction"], registry=registry
+    )
+    seconds = Gauge("postcall_judge_seconds", "How long judging took, all calls together.", registry=registry)
+    for direction in ("input", "output"):
+        tokens.labels(direction)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT CASE WHEN judge LIKE 'offline%' THEN 'built_in' ELSE 'model' END, result, count(*), "
+            "sum(judge_requests), sum(judge_input_tokens), sum(judge_output_tokens), coalesce(sum(judge_s), 0) "
+            "FROM follow_up WHERE judge <> '' GROUP BY 1, 2"
+        )
+        for judge, result, number, asked, put_in, got_out, took in cursor.fetchall():
+            if result:  # without one it was only listened to, or values were read
+                verdicts.labels(judge, result).set(number)
+            requests.inc(int(asked))
+            tokens.labels("input").inc(int(put_in))
+            tokens.labels("output").inc(int(got_out))
+            seconds.inc(took)
 
 
 def _counts(registry: CollectorRegistry, name: str, text: str, label: str, sql: str) -> None:
