@@ -33,7 +33,7 @@ def calls() -> dict[str, list[Row]]:
 
 
 def share_met(of: list[Row]) -> float:
-    return sum(row["label"] for row in of) / len(of)
+    return sum(int(row["label"]) for row in of) / len(of)
 
 
 def ends_abruptly(row: Row) -> bool:
