@@ -55,6 +55,24 @@ def test_it_refuses_what_makes_no_attachment(api: Api, path: str, action: Any, c
     assert (refused.status, refused.fields) == (422, [field])
 
 
+def test_it_offers_rules_from_what_calls_held(api: Api, agent: dict[str, Any], action: Any) -> None:
+    rule = {"from": "action_result", "action": "create_booking", "name": "reference", "is": "present"}
+    for n in range(2):
+        api.post(
+            "/calls",
+            {
+                "external_id": f"c-{n}",
+                "agent": agent["id"],
+                "transcript": [{"role": "customer", "text": "Hello"}],
+                "variables": {"action_results": {"create_booking": {"reference": "X1"}} if n else {}},
+            },
+        )
+    place = f"/agents/{agent['id']}/offered-rules?action_id="
+    (offer,) = api.get(f"{place}{action['id']}").json["items"]
+    assert offer == {"rule": rule, "calls": 2, "held": 1, "compared": 0, "agrees": 0}
+    assert api.get(f"{place}{agent['id']}").status == 422
+
+
 def test_it_attaches_an_action_to_an_agent_once(api: Api, path: str, action: Any) -> None:
     made = api.made(path, {"action_id": action["id"]})
     refused = api.post(path, {"action_id": action["id"]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -318,6 +319,50 @@ def test_it_offers_what_recent_calls_held(browser_client: Client, agent: Agent) 
     assert "hunter2" not in page
     Attachment.objects.filter(pk=attachment.pk).update(mode="off", inputs={})
     assert 'data-offer="collected"' in shown(browser_client, agent)
+
+
+RULE = {"from": "action_result", "action": "create_booking", "name": "reference", "is": "present"}
+
+
+def test_it_offers_rules_and_adds_one_without_script(browser_client: Client, agent: Agent) -> None:
+    attachment = added(browser_client, agent)
+    for n in range(3):
+        a_call(agent, variables={"action_results": {"create_booking": {"reference": "NC-4821"}} if n else {}})
+    page = browser_client.get(tab(agent)).content.decode()
+    assert "create_booking: reference has a value" in page
+    assert "would have let 2 of the last 3 calls through" in page
+    answer = save(browser_client, attachment, **{"add-rule": json.dumps(RULE), "inputs__company__fixed": "Mine"})
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert 'value="Mine"' in page
+    assert 'name="only_if.0.name" value="reference"' in re.sub(r' id="[^"]*"', "", page)
+    assert "would have let" not in page
+    attachment.refresh_from_db()
+    assert attachment.only_if == []
+
+
+def test_it_adds_a_rule_below_those_that_are_typed(browser_client: Client, agent: Agent) -> None:
+    attachment = added(browser_client, agent)
+    typed = {"only_if__0__from": "collected", "only_if__0__name": "city", "only_if__0__is": "present"}
+    page = save(browser_client, attachment, **typed, **{"add-rule": json.dumps(RULE)}).content.decode()
+    assert 'name="only_if.0.name" value="city"' in re.sub(r' id="[^"]*"', "", page)
+    assert 'name="only_if.1.name" value="reference"' in re.sub(r' id="[^"]*"', "", page)
+
+
+@pytest.mark.parametrize("rule", ["x", "{}", '{"from":"ask","name":"x","is":"present"}', '{"from":"collected"}'])
+def test_it_refuses_a_rule_that_is_none(browser_client: Client, agent: Agent, rule: str) -> None:
+    answer = save(browser_client, added(browser_client, agent), **{"add-rule": rule})
+    assert answer.status_code == 422
+    assert "That rule cannot be read" in answer.content.decode()
+
+
+def test_it_leads_to_every_call_where_rules_say_it_all(browser_client: Client, agent: Agent) -> None:
+    attachment = an_action(agent)
+    Attachment.objects.update(only_if=[RULE])
+    page = browser_client.get(tab(agent, f"?open={attachment.pk}")).content.decode()
+    link = f"/w/{agent.workspace_id}/actions/{attachment.action_id}?always=1"
+    assert link in page
+    assert 'name="always" checked' in browser_client.get(link).content.decode()
 
 
 def test_it_counts_what_shadow_would_have_sent(browser_client: Client, agent: Agent) -> None:

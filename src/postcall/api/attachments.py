@@ -15,12 +15,14 @@ from postcall.actions.attaching import AttachmentContent, attach, detach, update
 from postcall.actions.editing import unbound
 from postcall.actions.models import Action, Attachment
 from postcall.agents.models import Agent
-from postcall.api.answers import Out, Page, Paging, check_version, nothing, once, page_of, versioned
+from postcall.api.answers import Out, Page, Paging, answer, check_version, nothing, once, page_of, versioned
 from postcall.api.audit import record
 from postcall.api.finding import one
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.problems import wrong_fields
 from postcall.api.routes import Routes
+from postcall.followups.offered_rules import offered_rules
+from postcall.shapes import Strict
 from postcall.workspaces.audit import Thing
 from postcall.workspaces.scope import within
 
@@ -58,6 +60,50 @@ class AttachmentOut(Out):
 )
 def list_attachments(request: ApiRequest, agent_id: UUID, paging: Query[Paging]) -> HttpResponse:
     return page_of(_attachments(_agent(request, agent_id)), paging, attachment_out)
+
+
+class OfferedRuleOut(Out):
+    """A plain rule, and how it did in the agent's latest calls."""
+
+    rule: dict[str, Any] = Field(description="As it may stand in `only_if`.")
+    calls: int = Field(description="Calls that were looked at: the latest, 50 at most.")
+    held: int = Field(description="Those of them in which it holds, which it would let through.")
+    compared: int = Field(description="Those of them that were judged for the action, or called right or wrong.")
+    agrees: int = Field(description="Those of `compared` in which it says the same.")
+
+
+class OfferedRulesOut(Out):
+    items: list[OfferedRuleOut]
+
+
+class OfferFilters(Strict):
+    action_id: UUID | None = Field(
+        default=None, description="The action that the rule is for: by its condition and verdicts they are ranked."
+    )
+
+
+@routes.get(
+    "/agents/{uuid:agent_id}/offered-rules",
+    response=OfferedRulesOut,
+    summary="Rules that an agent's calls suggest",
+    operation_id="list_offered_rules",
+)
+def list_offered_rules(request: ApiRequest, agent_id: UUID, filters: Query[OfferFilters]) -> HttpResponse:
+    """Plain rules about what the agent's latest calls really held, those first that have most to do with the
+    action: where the platform reports a booking, no model is needed. Nothing under a name for secrets is
+    offered."""
+    agent = _agent(request, agent_id)
+    actions = within(request.auth.workspace, Action).filter(deleted_at=None).select_related("revision")
+    action = actions.filter(pk=filters.action_id).first() if filters.action_id else None
+    if filters.action_id and action is None:
+        raise wrong_fields([("action_id", "there is no such action in this workspace")])
+    offers = [
+        OfferedRuleOut(
+            rule=each.as_json, calls=each.calls, held=each.held, compared=each.compared, agrees=each.agrees
+        )
+        for each in offered_rules(agent, action)
+    ]
+    return answer(OfferedRulesOut(items=offers))
 
 
 @routes.post(

@@ -39,7 +39,7 @@ _SECRET: Final = re.compile(
 # The same, as words of their own: a shipping number is no PIN.
 _SECRET_WORDS: Final = frozenset({"pin", "cvv", "cvc", "ssn", "otp", "iban", "pwd"})
 # Keys; and as many digits as a payment card has.
-_LIKE_A_KEY: Final = re.compile(
+LIKE_A_KEY: Final = re.compile(
     r"(?<!\S)(?!\d{4}-\d\d-\d\d)(?=\S*\d)(?=\S*[A-Za-z])[\w.+/=:-]{24,}|(?<!\d)(?:\d[ -]?){15,18}\d(?!\d)"
 )
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
@@ -58,7 +58,7 @@ class Held:
 
     def likeness(self, input_name: str) -> float:
         """From 0 to 1, how much the name is like that of an input."""
-        mine, theirs = _words(self.name), _words(input_name)
+        mine, theirs = words_of(self.name), words_of(input_name)
         shared = len(set(mine) & set(theirs)) / max(1, len(set(mine) | set(theirs)))
         return max(shared, SequenceMatcher(None, " ".join(mine), " ".join(theirs)).ratio())
 
@@ -89,7 +89,7 @@ def held_values(agent: Agent) -> HeldValues:
     variables = list(calls.values_list("variables", flat=True)[:LOOKED_AT])
     found: dict[tuple[Namespace, str, str], list[str]] = {}
     for one in variables:
-        for key, value in dict(_leaves_of(one)).items():
+        for key, value in dict(leaves_of(one)).items():
             found.setdefault(key, []).append(value)
     held = [
         Held(namespace, tool, name, len(values), _examples(tool, name, values))
@@ -104,7 +104,7 @@ def _first(held: Sequence[Held], namespace: Namespace) -> list[Held]:
     return [each for each in held if each.namespace == namespace][:MOST_NAMES]
 
 
-def _leaves_of(variables: Any) -> Iterator[tuple[tuple[Namespace, str, str], str]]:
+def leaves_of(variables: Any) -> Iterator[tuple[tuple[Namespace, str, str], str]]:
     """Every plain value of a call under its namespace, tool and dotted path."""
     if not isinstance(variables, Mapping):
         return
@@ -147,14 +147,15 @@ def _is_path(path: str) -> bool:
 
 
 def _examples(tool: str, name: str, values: Sequence[str]) -> tuple[str, ...]:
-    if _is_secret(tool) or _is_secret(name):
+    if is_secret(tool) or is_secret(name):
         return ()
-    shown = dict.fromkeys(_cut(value) for value in values if not _LIKE_A_KEY.search(value))
+    shown = dict.fromkeys(_cut(value) for value in values if not LIKE_A_KEY.search(value))
     return tuple(shown)[:MOST_EXAMPLES]
 
 
-def _is_secret(name: str) -> bool:
-    return bool(_SECRET.search(name)) or not _SECRET_WORDS.isdisjoint(_words(name))
+def is_secret(name: str) -> bool:
+    """Whether values under a name like this are for nobody's eyes."""
+    return bool(_SECRET.search(name)) or not _SECRET_WORDS.isdisjoint(words_of(name))
 
 
 def _cut(value: str) -> str:
@@ -162,5 +163,6 @@ def _cut(value: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def _words(name: str) -> list[str]:
+def words_of(name: str) -> list[str]:
+    """`bookingRef_2` as booking, ref, 2."""
     return [word.lower() for word in _WORDS.findall(name)]

@@ -69,6 +69,24 @@ for (const button of document.querySelectorAll("button[data-offer]")) {
   });
 }
 
+// A rule that is offered goes into the next free row without asking the server.
+for (const button of document.querySelectorAll("button[data-rule]")) {
+  button.addEventListener("click", (event) => {
+    const rows = [...document.querySelectorAll(".rules [data-row]")];
+    const row = rows.find((each) => ![...each.querySelectorAll("input, select[data-tells]")].some((field) => field.value));
+    if (!row) return;
+    event.preventDefault();
+    row.hidden = false;
+    for (const [part, value] of Object.entries(JSON.parse(button.value))) {
+      row.querySelector(`[name$=".${part}"]`).value = value;
+    }
+    const field = row.querySelector("[data-tells]");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    button.closest("li").remove();
+    field.focus();
+  });
+}
+
 // What stands in the form although nobody saved it is not left behind without a question either.
 const mapped = document.getElementById("mapping");
 if (mapped?.hasAttribute("data-changed")) changed.add(mapped);

@@ -72,7 +72,10 @@ def one(visit: Visit, action_id: UUID) -> HttpResponse:
     form = Form({**wording.written(action, old or revision), "agent": visit.request.GET.get("agent", "")})
     if (run := _backtest(visit, action)) is not None:
         form.typed |= {"condition": run.condition, "message": run.message, "always": "on" if run.always else ""}
-    return page(visit, action, form, unsaved=old is not None or run is not None)
+    # A link of an agent's rules, which then decide alone.
+    if wants_always := bool(visit.request.GET.get("always")) and not form.ticked("always"):
+        form.typed["always"] = "on"
+    return page(visit, action, form, unsaved=old is not None or run is not None or wants_always)
 
 
 def _backtest(visit: Visit, action: Action) -> BenchRun | None:

@@ -26,10 +26,11 @@ from postcall.dashboard.paging import uuid_or_none
 from postcall.dashboard.posting import posted_from
 from postcall.dashboard.verbs import agents as verbs
 from postcall.dashboard.views.agents import mapping
-from postcall.dashboard.views.agents.rows import form_parts
+from postcall.dashboard.views.agents.rows import form_parts, rule_offers
 from postcall.dashboard.views.agents.senders import sender_in_force
 from postcall.dashboard.views.agents.tabs import agent_page, living_agent
 from postcall.dashboard.views.agents.versions import last_to_change, refuse_overtaken, version_seen
+from postcall.followups.offered_rules import offered_rules
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,9 @@ def _editor(visit: Visit, agent: Agent, card: Attached, refused: Refused | None)
     form = refused.form if refused else mapping.as_typed(card.attachment, inputs)
     return {
         **form_parts(form, inputs, held_values(agent)),
+        "offered_rules": rule_offers(form, offered_rules(agent, card.attachment.action)),
         "form": form,
+        "unsaved": bool(form[mapping.UNFOLD] or form[mapping.ADD_RULE]),
         "now": refused and refused.now,
         "who": refused and refused.who,
         "try_link": f"{visit.to('action', card.attachment.action_id)}?agent={agent.pk}#try",
@@ -168,6 +171,9 @@ def change(visit: Visit, agent_id: UUID, attachment_id: UUID) -> HttpResponse:
     agent = living_agent(visit, agent_id)
     attachment = visit.one(_ever_attached(visit, agent), attachment_id)
     form = Form.posted(visit.request)
+    if form[mapping.ADD_RULE]:
+        mapping.add_rule(form)
+        return _page(visit, agent, Refused(attachment, form))
     if form[mapping.UNFOLD]:
         return _page(visit, agent, Refused(attachment, form))
     content = mapping.content_of(form, attachment, _inputs(attachment))

@@ -6,7 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from postcall.actions.attaching import MAX_RULES, AttachmentContent
+from postcall.actions.bindings import Rule, dump
 from postcall.actions.models import Attachment
 from postcall.dashboard.attached import FACTS, FROM
 from postcall.dashboard.forms import Form
@@ -34,11 +37,13 @@ RULE_PARTS: Final = ("from", "action", "name", "is", "value")
 WHEN_MAPPED: Final = "when_mapped"
 # By this button's name the form asks for the fields of an input.
 UNFOLD: Final = "unfold"
+# By this button's name a rule that is offered goes into the next free row; its value is the rule as JSON.
+ADD_RULE: Final = "add-rule"
 # Blank rows that stand ready where no script adds any.
 SPARE_RULES: Final = 2
 
 _RULE: Final = re.compile(r"only_if\.(\d{1,3})\.(?:from|action|name|value)")
-_UNCOMPARED: Final = ("present", "absent")
+UNCOMPARED: Final = ("present", "absent")
 # By a binding's `from` and the name of its part there: the name on the page.
 _PARTS: Final[dict[str, dict[str, str]]] = {
     "fixed": {"value": "fixed"},
@@ -135,6 +140,26 @@ def refuse_unbound(form: Form, names: Sequence[str]) -> None:
         form.refuse(field_of(name, "from"), f"Say where {name} comes from, then this can be switched on")
 
 
+def add_rule(form: Form) -> None:
+    """Puts the rule that a button offers into the next free row, and keeps all that was typed."""
+    try:
+        rule = Rule.model_validate_json(form[ADD_RULE])
+    except ValidationError:
+        return form.refuse("", "That rule cannot be read. Choose another, or type it")
+    taken = _rows_with_rules(form)
+    if len(taken) >= MAX_RULES:
+        return form.refuse("", f"An attachment has {MAX_RULES} rules at most")
+    n = next(n for n in range(MAX_RULES + SPARE_RULES) if n not in taken)
+    form.typed |= {f"only_if.{n}.{key}": _as_text(value) for key, value in dump(rule).items()}
+    return None
+
+
+def rule_parts(rule: Mapping[str, Any]) -> list[str]:
+    """As the fields of a row hold it; without a value where nothing is compared."""
+    parts = RULE_PARTS if rule.get("is") not in UNCOMPARED else RULE_PARTS[:-1]
+    return [_as_text(rule.get(part)) for part in parts]
+
+
 def rule_rows(form: Form) -> list[int]:
     """The numbers of the rows that rules are typed into, spare ones included."""
     used = {int(found[1]) for name in form.typed if (found := _RULE.fullmatch(name)) and form[name]}
@@ -192,7 +217,7 @@ def _rule(form: Form, n: int, attachment: Attachment) -> dict[str, Any]:
         form.refuse(f"only_if.{n}.name", "Say which value, such as first_name")
     if typed["from"] == "action_result" and not typed["action"]:
         form.refuse(f"only_if.{n}.action", _ASKED["tool"])
-    compared = typed["is"] not in _UNCOMPARED
+    compared = typed["is"] not in UNCOMPARED
     if compared and not typed["value"]:
         form.refuse(f"only_if.{n}.value", "Say what it is compared with")
     rule: dict[str, Any] = {"from": typed["from"], "name": typed["name"], "is": typed["is"]}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from postcall.calls.held_values import Held, HeldValues
-from postcall.dashboard.attached import COMPARISONS, FACTS, FROM
+from postcall.dashboard.attached import COMPARISONS, FACTS, FROM, rule_in_words
 from postcall.dashboard.forms import Form
 from postcall.dashboard.views.agents import mapping
 from postcall.dashboard.views.agents.mapping import field_of
+from postcall.followups.offered_rules import OfferedRule
 
 _PARTS: Final = (
     "from", "fixed", "collected", "extracted", "pre_call", "tool", "result", "system", "description", "example",
@@ -80,6 +82,41 @@ def form_parts(form: Form, inputs: Sequence[str], held: HeldValues) -> dict[str,
         "rule_kinds": mapping.RULE_KINDS,
         "comparisons": COMPARISONS,
     }
+
+
+@dataclass(frozen=True)
+class RuleOffer:
+    """A rule in words, with what its button posts and what a script puts into the row's fields."""
+
+    words: str
+    told: str
+    value: str
+    fields: dict[str, Any]
+
+
+def rule_offers(form: Form, offered: Sequence[OfferedRule]) -> list[RuleOffer]:
+    """Those that the form does not hold yet."""
+    typed = {
+        tuple(
+            form[f"only_if.{n}.{part}"] for part in mapping.RULE_PARTS if part != "value" or _is_compared(form, n)
+        )
+        for n in mapping.rule_rows(form)
+    }
+    return [
+        RuleOffer(rule_in_words(each.as_json), _how_it_did(each), json.dumps(each.as_json), each.as_json)
+        for each in offered
+        if tuple(mapping.rule_parts(each.as_json)) not in typed
+    ]
+
+
+def _is_compared(form: Form, n: int) -> bool:
+    return form[f"only_if.{n}.is"] not in mapping.UNCOMPARED
+
+
+def _how_it_did(offer: OfferedRule) -> str:
+    """`Would have let 12 of the last 50 calls through; agrees with the judge in 11 of 12`"""
+    told = f"would have let {offer.held} of the last {offer.calls} calls through"
+    return f"{told}; agrees with the verdicts in {offer.agrees} of {offer.compared}" if offer.compared else told
 
 
 def seen_in(held: Held, calls: int) -> str:
