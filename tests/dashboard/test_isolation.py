@@ -15,7 +15,7 @@ from postcall.dashboard.urls import _workspace
 from postcall.followups.models import FollowUp
 from postcall.messages.models import Message, OwnText
 from postcall.sources.models import Source
-from postcall.testbench.models import ActionCase, BenchItem, BenchRun
+from postcall.testbench.models import ActionCase, BenchRun
 from postcall.webhooks.models import WebhookDelivery, WebhookEndpoint
 from postcall.workspaces.models import ApiKey, AuditEntry, Invitation, Membership, Workspace
 
@@ -79,7 +79,7 @@ class Everything:
             "attachment_id": self.held.attachment_id,
             "case_id": ActionCase.objects.get(workspace=self.workspace).pk,
             "run_id": BenchRun.objects.get(workspace=self.workspace).pk,
-            "item_id": BenchItem.objects.get(workspace=self.workspace).pk,
+            "position": 1,
             "number": 1,
         }
         pattern = next(each for each in _workspace if isinstance(each, URLPattern) and each.name == name)

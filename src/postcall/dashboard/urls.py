@@ -87,12 +87,12 @@ _workspace: list[URLPattern | URLResolver] = [
     path("actions/<uuid:action_id>/backtests/<uuid:run_id>/resume", backtests.go_on, name="backtest-resume"),
     path("actions/<uuid:action_id>/backtests/<uuid:run_id>/delete", backtests.delete, name="backtest-delete"),
     path(
-        "actions/<uuid:action_id>/backtests/<uuid:run_id>/calls/<uuid:item_id>",
+        "actions/<uuid:action_id>/backtests/<uuid:run_id>/calls/<int:position>",
         backtests.item,
         name="backtest-item",
     ),
     path(
-        "actions/<uuid:action_id>/backtests/<uuid:run_id>/calls/<uuid:item_id>/case",
+        "actions/<uuid:action_id>/backtests/<uuid:run_id>/calls/<int:position>/case",
         backtests.case,
         name="backtest-case",
     ),

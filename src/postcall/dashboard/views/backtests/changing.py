@@ -47,10 +47,10 @@ def delete(visit: Visit, action_id: UUID, run_id: UUID) -> HttpResponse:
 
 @require_POST
 @actor
-def case(visit: Visit, action_id: UUID, run_id: UUID, item_id: UUID) -> HttpResponse:
+def case(visit: Visit, action_id: UUID, run_id: UUID, position: int) -> HttpResponse:
     """Says what was so in a call, which makes it a case of the action."""
     run = found_run(visit, found(visit, action_id), run_id)
-    context = item_context(visit, run, item_id)
+    context = item_context(visit, run, position)
     context["item"].run = run
     expected = EXPECTED.get(visit.request.POST.get("expected", ""))
     refusal = "" if expected else "Say whether the condition was met."
@@ -65,7 +65,7 @@ def case(visit: Visit, action_id: UUID, run_id: UUID, item_id: UUID) -> HttpResp
         flashes.error(visit.request, refusal)
     else:
         flashes.success(visit.request, "Kept as a case of this action.")
-    return redirect(visit.to("backtest-item", action_id, run_id, item_id))
+    return redirect(visit.to("backtest-item", action_id, run_id, position))
 
 
 def _tried(visit: Visit, verb: Callable[[], object]) -> bool:

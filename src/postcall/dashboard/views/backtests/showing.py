@@ -152,20 +152,22 @@ def _page(visit: Visit, items: QuerySet[BenchItem]) -> Page[BenchItem]:
 
 @require_GET
 @member
-def item(visit: Visit, action_id: UUID, run_id: UUID, item_id: UUID) -> HttpResponse:
+def item(visit: Visit, action_id: UUID, run_id: UUID, position: int) -> HttpResponse:
     """One call: a piece for the list, a page of its own where there is no script."""
     action = found(visit, action_id)
     run = found_run(visit, action, run_id)
-    context = item_context(visit, run, item_id)
+    context = item_context(visit, run, position)
     if visit.request.headers.get("HX-Request"):
         return visit.part("backtests/item_body.html", context)
     more = {"revision": action.revision, "attachments": attached(action)}
     return visit.page("backtests/item.html", {**context, **more}, place="actions")
 
 
-def item_context(visit: Visit, run: BenchRun, item_id: UUID) -> dict[str, Any]:
-    row = visit.one(_with_calls(visit.rows(BenchItem).filter(run=run, judged_at__isnull=False)), item_id)
-    if row.call is None:
+def item_context(visit: Visit, run: BenchRun, position: int) -> dict[str, Any]:
+    # What is longer than a number of the database's is no place of a run.
+    place = position if position < 1_000_000 else 0
+    row = _with_calls(results(run).filter(position=place)).first()
+    if row is None or row.call is None:
         raise Http404
     case = visit.rows(ActionCase).filter(action=run.action_id, call=row.call_id).first()
     return {"action": run.action, "run": run, "row": Row(row, run.always), "item": row, "case": case}
