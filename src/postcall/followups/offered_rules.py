@@ -22,6 +22,7 @@ from postcall.workspaces.scope import within
 MOST: Final = 6
 # A status has few values; what has many is somebody's name, or a day.
 _MOST_VALUES: Final = 4
+_MOST_OF_A_TOOL: Final = 3
 _LEAST_COMPARED: Final = 5
 _AGREES: Final = 0.8
 _YES: Final = frozenset(
@@ -103,13 +104,16 @@ def offered_rules(agent: Agent, action: Action | None = None) -> list[OfferedRul
 
 
 def _distinct(ranked: Sequence[tuple[float, OfferedRule, frozenset[UUID]]]) -> Iterator[OfferedRule]:
-    """Of rules about one tool or namespace that pass the same calls, the best."""
+    """Of rules about one tool or namespace that pass the same calls, the best; and of a tool a few."""
     known: set[tuple[str, str | None, frozenset[UUID]]] = set()
+    tools: Counter[str | None] = Counter()
     for _, offer, passed in ranked:
         key = (offer.rule.from_, offer.rule.action, passed)
-        if key not in known:
-            known.add(key)
-            yield offer
+        if key in known or (offer.rule.action and tools[offer.rule.action] == _MOST_OF_A_TOOL):
+            continue
+        known.add(key)
+        tools[offer.rule.action] += 1
+        yield offer
 
 
 def _seen(agent: Agent, action: Action | None) -> _Seen:
