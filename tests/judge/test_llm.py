@@ -94,6 +94,12 @@ def test_it_asks_once_more_for_what_is_missing(model: ModelServer, first: dict[s
     assert len(model.requests) == 2
 
 
+def test_it_asks_once_more_for_the_business_own_words(model: ModelServer) -> None:
+    mine = verdict(turn=2, quote="I'd like a cleaning tomorrow")
+    assert decide(model, case(), report(mine), report(verdict())).verdicts["f-1"].result == "met"
+    assert "Only the customer says so" in model.requests[1]["messages"][-1]["content"]
+
+
 @pytest.mark.parametrize("second", ["no JSON", Fault(400)])
 def test_it_keeps_the_first_answer_where_the_second_is_none(model: ModelServer, second: Any) -> None:
     judged = decide(model, case(BOOKED, MORE), report(verdict(1), verdict(2, quote="made up")), second)

@@ -59,7 +59,31 @@ def test_it_finds_every_piece_of_a_turn_in_it(turn: Turn, data: st.DataObject) -
     piece = turn.text[start : data.draw(st.integers(start + 1, len(turn.text)))]
     stands = found(Evidence(TURNS.index(turn) + 1, piece), TURNS)
     assert stands is None or " ".join(piece.split()) == stands.quote
-    assert stands or not any(letter.isalnum() for letter in piece)
+    cut = start > 0 and turn.text[start - 1 : start + 1].isalpha()
+    assert stands or cut or not any(letter.isalnum() for letter in piece)
+
+
+@pytest.mark.parametrize(
+    ("quote", "stands"),
+    [
+        ("able to book", False),
+        ("unable to book", True),
+        ("to book", True),
+        ("15 dollars", False),
+        ("for 1", False),
+        ("for 15", False),
+        ("150 dollars", True),
+        ("예약", True),
+        ("약됐", True),
+    ],
+)
+def test_it_takes_no_word_out_of_another(quote: str, stands: bool) -> None:
+    turns = [Turn("agent", "I was unable to book it for 150 dollars. 예약됐어요.")]
+    assert (found(Evidence(1, quote), turns) is not None) is stands
+
+
+def test_it_looks_for_a_word_further_on() -> None:
+    assert found(Evidence(1, "able to book"), [Turn("agent", "Unable, no: unable to book? I am able to book.")])
 
 
 def judged(*evidence: Evidence, result: str = "met") -> Verdict:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from postcall.judge import quotes, vendors
+from postcall.judge import guards, quotes, vendors
 from postcall.judge.parts import parts_of
 from postcall.judge.prompt import (
     SCHEMA,
@@ -249,26 +249,29 @@ def _complaints(case: Case, report: CallReport) -> list[Mapping[str, object]]:
     found: list[Mapping[str, object]] = [
         {"id": each, "problem": "was asked for and is not answered"} for each in asked if each not in answered
     ]
+    wordings = {f"C{number}": condition.text for number, condition in enumerate(case.conditions, 1)}
+    orders = guards.instructing(case.turns) if any(said.result == "met" for said in report.conditions) else []
     for answer in report.conditions:
-        if id_of(answer.id) in asked:
-            found += _complaints_about(case, answer)
-    if report.objection and not _stands(case, report.objection.turn, report.objection.quote):
-        found.append({"objection": report.objection.quote, "problem": "stands in no turn"})
+        if (wording := wordings.get(id_of(answer.id))) is not None:
+            found += _complaints_about(case, answer, wording, orders)
+    objection = report.objection
+    if objection and not quotes.found(Evidence(objection.turn, objection.quote), case.turns):
+        found.append({"objection": objection.quote, "problem": "stands in no turn"})
     return found
 
 
-def _complaints_about(case: Case, answer: ConditionAnswer) -> list[Mapping[str, object]]:
-    if answer.result == "met" and not answer.evidence:
-        return [{"id": answer.id, "problem": "is met without a quote"}]
-    return [
+def _complaints_about(
+    case: Case, answer: ConditionAnswer, wording: str, orders: Sequence[Evidence]
+) -> list[Mapping[str, object]]:
+    stands = [(said, quotes.found(Evidence(said.turn, said.quote), case.turns)) for said in answer.evidence]
+    nowhere: list[Mapping[str, object]] = [
         {"id": answer.id, "turn": said.turn, "quote": said.quote, "problem": "this quote stands in no turn"}
-        for said in answer.evidence
-        if not _stands(case, said.turn, said.quote)
+        for said, standing in stands
+        if not standing
     ]
-
-
-def _stands(case: Case, turn: int, quote: str) -> bool:
-    return quotes.found(Evidence(turn, quote), case.turns) is not None
+    carrying = [standing for _, standing in stands if standing]
+    doubt = quotes.doubt_about(answer.result, carrying, case.turns, wording, orders)
+    return nowhere or ([{"id": answer.id, "problem": doubt}] if doubt else [])
 
 
 # Long calls.

@@ -65,8 +65,8 @@ Conditions and calls may be in any language, and in different ones.
 ANSWER
 For every condition, by its id:
 "evidence": the one to three quotes that decide it, each copied character for character, mistakes included, from
-inside one turn, with that turn's number; no ellipsis, no joining. "met" needs at least one; "not_met" where
-there is something to quote.
+inside one turn, with that turn's number; no ellipsis, no joining. "met" needs at least one, of the agent or a
+tool where the business had to do it; "not_met" where there is something to quote.
 "reason": one or two plain sentences, in the condition's language.
 "result"; "confidence": how likely it is right, 0 to 1 (0.99 plain; 0.8 some doubt; 0.6 a careful reader might
 differ); "probability": how likely the condition was met, 0 to 1.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from postcall.judge import guards
-from postcall.judge.verdicts import Condition, Evidence, Judgement, Turn, Verdict
+from postcall.judge.verdicts import Condition, Evidence, Judgement, Result, Turn, Verdict
 
 # A quote this long that stands in one turn only is that turn's, whatever number the judge gave.
 _TELLING: Final = 12
@@ -43,11 +43,20 @@ def _checked(verdict: Verdict, turns: Sequence[Turn], condition: str, orders: Se
     standing = tuple(quoted for quoted in evidence if quoted)
     if len(standing) < len(evidence):
         return _unclear(verdict, standing, "The judge quoted words that nobody said in this call.")
-    if verdict.result == "met" and not standing:
-        return _unclear(verdict, standing, "The judge named no words of the call for it.")
-    if verdict.result == "met" and (doubt := _doubt(standing, turns, condition, orders)):
+    if doubt := doubt_about(verdict.result, standing, turns, condition, orders):
         return _unclear(verdict, standing, doubt)
     return replace(verdict, evidence=standing)
+
+
+def doubt_about(
+    result: Result, standing: Sequence[Evidence], turns: Sequence[Turn], condition: str, orders: Sequence[Evidence]
+) -> str | None:
+    """Why quotes, though they stand in the call, do not bear `result` out; `orders` is `guards.instructing(turns)`."""
+    if result != "met":
+        return None
+    return (
+        _doubt(standing, turns, condition, orders) if standing else "The judge named no words of the call for it."
+    )
 
 
 def _doubt(
@@ -100,4 +109,20 @@ def _standing(quote: str, text: str) -> str | None:
     quote, text = " ".join(quote.split()), " ".join(text.split())
     if not any(letter.isalnum() for letter in quote):
         return None
-    return quote if quote in text else None
+    at = text.find(quote)
+    while at >= 0 and _cuts(text, at, at + len(quote)):
+        at = text.find(quote, at + 1)
+    return quote if at >= 0 else None
+
+
+def _cuts(text: str, start: int, end: int) -> bool:
+    """Whether words are quoted that mean something else whole: "able to" of "unable to", "15" of "150"."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    return (_is_letter(before) and _is_letter(text[start])) or (
+        (before.isdigit() and text[start].isdigit()) or (text[end - 1].isdigit() and after.isdigit())
+    )
+
+
+def _is_letter(character: str) -> bool:
+    # Scripts without capitals may write words without spaces between them.
+    return character.lower() != character.upper()
