@@ -51,12 +51,12 @@ def _checked(verdict: Verdict, turns: Sequence[Turn], condition: str, orders: Se
 def doubt_about(
     result: Result, standing: Sequence[Evidence], turns: Sequence[Turn], condition: str, orders: Sequence[Evidence]
 ) -> str | None:
-    """Why quotes, though they stand in the call, do not bear `result` out; `orders` is `guards.instructing(turns)`."""
+    """Why quotes that do stand in the call do not bear `result` out; `orders` is `guards.instructing(turns)`."""
     if result != "met":
         return None
-    return (
-        _doubt(standing, turns, condition, orders) if standing else "The judge named no words of the call for it."
-    )
+    if not standing:
+        return "The judge named no words of the call for it."
+    return _doubt(standing, turns, condition, orders)
 
 
 def _doubt(
