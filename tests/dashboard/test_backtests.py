@@ -124,7 +124,7 @@ def test_it_begins_nothing_twice(browser_client: Client, action: Action, call: C
         ({"message": ""}, "Write the text that would go out."),
         ({"latest": "7"}, "Choose how many calls."),
         ({"agent": "nobody"}, "Choose an agent that there is."),
-        ({"span": "days", "since": "soon", "until": "2026-03-31"}, "A day such as 2026-03-31 is needed."),
+        ({"span": "days", "since": "soon", "until": "2026-03-31"}, "Choose the first day, such as 2026-03-31."),
         ({"span": "days", "since": "2026-04-01", "until": "2026-03-31"}, "The first day comes after the last one."),
         ({"span": "days", "since": "2020-04-01", "until": "2020-04-02"}, "There is no call to try it on"),
     ],

@@ -40,7 +40,7 @@ LOOKS: Final[tuple[tuple[Literal["light", "dark"], int], ...]] = (("light", 1440
 # Routes that answer no page of their own: pieces for htmx, files, and doors that lead elsewhere.
 NO_PAGES = {
     *("action-calls", "call-live", "call-raw", "call-said", "calls-live", "follow-up-card", "messages-live"),
-    *("overview-live", "platform-live", "review-live", "test-text-live"),
+    *("cases-check-live", "overview-live", "platform-live", "review-live", "test-text-live"),
     *("audit-csv", "audit-jsonl", "messages-export", "backtest-export", "backtest-live", "icons", "None"),
     *("home", "place", "any-call", "settings", "sign-out"),
     *("me-name", "me-password", "me-sign-out-elsewhere", "workspace-create"),

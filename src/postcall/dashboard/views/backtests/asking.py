@@ -36,7 +36,9 @@ def blank(action: Action) -> Form:
     """The form as it is before anybody types: the present words on the newest calls."""
     assert action.revision is not None
     words = wording.written(action, action.revision)
-    return Form({**words, "words": "saved", "agent": "", "span": "newest", "latest": str(DEFAULT)})
+    today = timezone.localdate()
+    week = {"since": (today - timedelta(days=6)).isoformat(), "until": today.isoformat()}
+    return Form({**words, **week, "words": "saved", "agent": "", "span": "newest", "latest": str(DEFAULT)})
 
 
 def from_editor(action: Action, posted: Form) -> Form:
@@ -108,7 +110,7 @@ def _day(form: Form, name: str) -> date | None:
     try:
         found = date.fromisoformat(form[name])
     except ValueError:
-        form.refuse(name, "A day such as 2026-03-31 is needed")
+        form.refuse(name, f"Choose the {'first' if name == 'since' else 'last'} day, such as 2026-03-31")
         return None
     if not 2000 <= found.year <= 9000:
         form.refuse(name, "A day of this century is needed")
