@@ -103,6 +103,13 @@ def test_it_offers_nothing_that_is_about_something_else(agent: Agent) -> None:
     assert offered_rules(agent, an_action(agent)) == []
 
 
+@pytest.mark.parametrize("tool", ["cancel_appointment", "find_slots", "check_availability"])
+def test_it_takes_no_other_tool_for_a_booking(agent: Agent, tool: str) -> None:
+    a_call(agent, action_results={tool: {"status": "success"}})
+    a_call(agent)
+    assert offered_rules(agent, an_action(agent)) == []
+
+
 @pytest.mark.parametrize("name", ["booking_pin", "appointment_token", "booking.password"])
 def test_it_offers_nothing_under_a_name_for_secrets(agent: Agent, name: str) -> None:
     a_call(agent, extracted={name: "true"})

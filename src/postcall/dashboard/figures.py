@@ -206,7 +206,9 @@ def by_action(workspace: Workspace, groups: Iterable[Group], most: int) -> list[
     agents = _agents_by_action(workspace)
     for row in rows.values():
         row.name, row.agents = names[row.id], agents.get(row.id, 0)
-    return sorted(rows.values(), key=lambda row: (-row.sent, -row.judged, -row.begun, row.name))[:most]
+    return sorted(
+        rows.values(), key=lambda row: (-row.sent, -row.would_have_sent, -row.judged, -row.begun, row.name)
+    )[:most]
 
 
 def _agents_by_action(workspace: Workspace) -> dict[UUID, int]:

@@ -49,6 +49,7 @@ _ALIKE: Final = (
     {"complain", "complaint", "escalat"},
     {"transfer", "handoff"},
 )
+_LOOKS: Final = frozenset({"find", "check", "search", "list", "lookup", "available", "availability", "look"})
 _EMPTY: Final = frozenset(
     {"the", "a", "an", "if", "when", "after", "has", "have", "was", "is", "caller", "customer", "call", "they",
      "to", "of", "for", "and", "or", "their", "agent", "with", "in", "on", "it", "s", "get", "data", "user", "who",
@@ -169,7 +170,9 @@ def _score(offer: OfferedRule, wanted: frozenset[str], seen: _Seen) -> float:
     named_by = _concepts([*words_of(rule.action or ""), *words_of(rule.name)])
     value = str(rule.value).casefold() if rule.value is not None else ""
     told = _concepts(words_of(value.title()))
-    likeness = len(named_by & wanted) + 0.8 * len(told & wanted)
+    # What a tool looked up, or does of another kind, is no proof of what is asked for.
+    beside = {concept for concept in named_by - wanted if concept.startswith("~") or concept in _LOOKS}
+    likeness = max(0.0, len(named_by & wanted) + 0.8 * len(told & wanted) - len(beside))
     agreement = offer.agrees / offer.compared if offer.compared >= _LEAST_COMPARED else 0.0
     both = len(set(seen.met.values())) == 2
     if not likeness and not (both and agreement >= _AGREES):
