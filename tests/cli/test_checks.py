@@ -38,3 +38,11 @@ def test_it_warns_of_a_sandbox_that_nobody_started(on_database: Run, monkeypatch
     monkeypatch.setenv("POSTCALL_SANDBOX_URL", "http://127.0.0.1:1")
     assert "none answers" in found(on_database, "Sandbox")["text"]
     assert "Texts of [/red] Clinic" in on_database("check").out
+
+
+def test_it_says_that_a_cascades_model_needs_its_key(on_database: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTCALL_JUDGE_MODEL", "cascade:anthropic:claude-sonnet-4-5")
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    judge = found(on_database, "Judge")
+    assert (judge["level"], "set ANTHROPIC_API_KEY" in judge["mend"]) == ("error", True)
