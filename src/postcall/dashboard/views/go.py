@@ -28,7 +28,7 @@ MOST_OF_A_KIND: Final = 5
 _PLACES: Final = (
     ("overview", "Overview", "overview", "home today attention", ""),
     ("agents", "Agents", "agents", "voice", ""),
-    ("actions", "Actions, Post-call SMS", "actions", "texts conditions sms", ""),
+    ("actions", "Actions, Post-call SMS", "actions", "texts conditions sms backtest cases", ""),
     ("action-create", "Create an action", "add", "new text condition post-call sms", "acts"),
     ("agent-new", "New agent", "add", "create voice", "acts"),
     ("calls", "Calls", "calls", "log", ""),
