@@ -117,6 +117,16 @@ def test_it_begins_nothing_twice(browser_client: Client, action: Action, call: C
     assert BenchRun.objects.count() == 2
 
 
+def test_it_says_when_enough_are_under_way(
+    browser_client: Client, action: Action, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postcall.testbench.runs.MOST_AT_ONCE", 1)
+    browser_client.post(to("backtest-begin", action), SAVED)
+    answer = browser_client.post(to("backtest-begin", action), OTHER)
+    assert (answer.status_code, "wait for one, or cancel it" in text(answer)) == (422, True)
+    assert "After booking a cleaning</textarea>" in text(answer)
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -402,6 +412,7 @@ def test_it_follows_a_run_to_its_end(page: Page, action: Action, call: Call) -> 
     page.goto(to("action", action))
     page.get_by_label("Send it when").fill("After booking a cleaning")
     page.get_by_role("button", name="Try on many calls").click()
+    expect(page.locator("form[data-changed]")).to_have_count(1)
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_text("1 call, no cost")).to_be_visible()
     page.get_by_role("button", name="Begin").click()

@@ -71,8 +71,8 @@ class Tally:
 def tallies(runs: Collection[BenchRun]) -> dict[UUID, Tally]:
     """By run; a run of which nothing is judged yet is not in it. One query."""
     judged = BenchItem.objects.filter(run__in=runs, judged_at__isnull=False)
-    rows = judged.order_by().values("run_id").annotate(**_COUNTED)
-    return {row.pop("run_id"): Tally(**row) for row in rows}
+    rows = judged.order_by().values("run_id").annotate(**_COUNTED).values_list("run_id", *_COUNTED)
+    return {run: Tally(**dict(zip(_COUNTED, counts, strict=True))) for run, *counts in rows}
 
 
 def results(run: BenchRun, outcome: str = "", change: str = "") -> QuerySet[BenchItem]:

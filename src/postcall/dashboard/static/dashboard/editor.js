@@ -1,11 +1,6 @@
 // What the action editor gains by script. Each works without it.
 "use strict";
 
-const words = document.getElementById("action");
-
-// What stands in the form although nobody saved it is not left behind without a question either.
-if (words?.hasAttribute("data-changed")) changed.add(words);
-
 document.addEventListener("click", (event) => {
   if (event.target.closest?.("[data-discard]")) changed.clear();
   const mend = event.target.closest?.("button[name^=mend-]");

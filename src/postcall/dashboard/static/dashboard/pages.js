@@ -64,8 +64,9 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { words.textContent = "Copy"; }, 2000);
 });
 
-// What was typed into a form that keeps it is not left behind without a question.
-const changed = new Set();
+// What was typed into a form that keeps it is not left behind without a question; nor is what stands in it although
+// nobody saved it.
+const changed = new Set(document.querySelectorAll("form[data-keep][data-changed]"));
 document.addEventListener("input", (event) => {
   const form = event.target.form;
   if (!form?.matches("form[data-keep]") || event.target.closest("[data-not-kept]")) return;
