@@ -17,7 +17,7 @@ from postcall.judge.verdicts import Evidence, Turn
 
 Objection = Literal["explicit", "suspected"]
 
-_NOISE = re.compile(r"\[[^\]]*\]|\([^)]*\)|<[^>]*>|\*[^*]*\*")
+_NOISE = re.compile(r"\[[^\[\]]{0,200}\]|\([^()]{0,200}\)|<[^<>]{0,200}>|\*[^*]{0,200}\*")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _SENTENCE_END = re.compile(r"[.!?;\n]+")
 QUOTE_CHARACTERS = 200
@@ -164,17 +164,17 @@ def _latin(letter: str) -> bool:
 # "I'll mark you as confirmed" is an agent's honest work; talk about the judging itself is nobody's.
 
 _WRITTEN_BY_PROGRAMS = _any_of(
-    r"^\s*[\[<(#*]*\s*(?:system|assistant|developer|admin|tool|function|sistema|systeme|asistente|система|系统|系統"
-    r"|システム|시스템|النظام)\s*[\])>#*]*\s*(?::|->|>|\bcolon\b)",
-    r"^\s*[\[<(#*]*\s*(?:system|developer|admin|sistema)\s*[\])>#*]*\s*,",
-    r"(?:^|[.!?:;,\n]\s*)(?:system|assistant|human|user|developer)\s*:",
+    r"^\s*+[\[<(#*]*+\s*+(?:system|assistant|developer|admin|tool|function|sistema|systeme|asistente|система|系统|系統"
+    r"|システム|시스템|النظام)\s*+[\])>#*]*+\s*+(?::|->|>|\bcolon\b)",
+    r"^\s*+[\[<(#*]*+\s*+(?:system|developer|admin|sistema)\s*+[\])>#*]*+\s*+,",
+    r"(?:^|[.!?:;,\n]\s{0,3})(?:system|assistant|human|user|developer)\s*:",
     r"^\s*(?:to|from|recipient|body)\s*:.{0,60}\n|\b(?:result|status|outcome|probability) equals?\b",
     r"^\s*(?:system|developer|admin) (?:send|mark|set|prompt|override|says? to)\b",
     r"[\[<(]\s*/?\s*(?:system|assistant|inst|tool|im_start|im_end)\b|<\|",
     r"</\w|<(?:call|conditions?|values?|tool_results?|earlier_report|transcript|user|instructions?)\b",
-    r"```|~~~|\{\s*[\"']?\w+[\"']?\s*:|[\"']\s*:\s*[\"'\[{]|\[\s*\{|-{3,}\s*(?:begin|end)\b|^\s*#{2,}\s*\w",
+    r"```|~~~|\{\s*[\"']?\w+[\"']?\s*:|[\"']\s*:\s*[\"'\[{]|\[\s*\{|(?<!-)-{3,}+\s*(?:begin|end)\b|^\s*#{2,}\s*\w",
     r"[\"']?\b(?:result|status|met|confidence|outcome)\b[\"']?\s*[:=]\s*[\"']?\w",
-    r"\b\w+_\w+\s*(?:\(|->|→|\{)|(?:->|→)\s*(?:ok|success|true|done)\b",
+    r"\b(?=[^\W_]+_\w)\w++\s*+(?:\(|->|→|\{)|(?:->|→)\s*(?:ok|success|true|done)\b",
     r"\b(?:tool|function|api) (?:call|result|response|output)s?\s*[:=]",
     r"\bturn \d+\s*[:=]|\bend of (?:the )?(?:transcript|call data|conversation data|prompt|input)\b",
     r"[A-Za-z0-9+/]{40,}={0,2}",
@@ -412,7 +412,7 @@ def takes_the_business(condition: str) -> bool:
 _NOT = r"(?:do not|don'?t|never|must not|not to|(?:i )?rather you (?:didn'?t|not))"
 _TEXTS = r"(?:texts?|text messages?|texting|sms(?:es)?|messages?|messaging)"
 _ANY = (
-    r"(?:any |any more |more |no more |a |an |the |that |those |these |your |this |such |another |further"
+    r"(?:any |more |no more |a |an |the |that |those |these |your |this |such |another |further"
     r"|promotional |confirmation |reminder |marketing |automated |automatic |more of (?:your|those|these) )*"
 )
 # Not "don't stop texting me", "I get non-stop texts", "the bus stop texts".
