@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StrictBool, StrictInt, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from postcall.actions.editing import sendable
 from postcall.api.answers import Moment, Out
@@ -36,7 +37,14 @@ State = Literal["queued", "running", "done", "canceled", "failed"]
 Outcome = Literal["would_send", "would_not", "unclear"]
 Change = Literal["any", "newly", "no_longer"]
 
-Condition = Annotated[Text, StringConstraints(min_length=1, max_length=2_000, pattern=r"\S")]
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("may not be empty")
+    return text
+
+
+Condition = Annotated[Text, Field(min_length=1, max_length=2_000), AfterValidator(_said)]
 Message = Annotated[Text, Field(min_length=1, max_length=6_000), AfterValidator(sendable)]
 Remark = Annotated[Text, Field(max_length=300)]
 
@@ -280,7 +288,7 @@ def _summary(found: Summary) -> SummaryOut:
         newly=found.newly,
         no_longer=found.no_longer,
         segments=found.segments,
-        prices=[PriceOut(amount=f"{price:f}", currency=currency) for currency, price in found.price.items()],
+        prices=[_price(price, currency) for currency, price in found.price.items()],
         unpriced=found.unpriced,
         judging=JudgingOut(
             requests=found.requests,
@@ -289,6 +297,10 @@ def _summary(found: Summary) -> SummaryOut:
             cost=None if found.cost is None else dollars(found.cost),
         ),
     )
+
+
+def _price(amount: Decimal, currency: str) -> PriceOut:
+    return PriceOut(amount=f"{amount.normalize():f}", currency=currency)
 
 
 def score_out(score: Score) -> ScoreOut:
@@ -317,7 +329,7 @@ def result_out(item: BenchItem) -> ResultOut:
         verdict=_verdict(item.result, item.verdict),
         text=item.body or None,
         segments=item.segments,
-        price=None if item.price is None else PriceOut(amount=f"{item.price:f}", currency=item.currency),
+        price=None if item.price is None else _price(item.price, item.currency),
         changed=bool(item.before_outcome) and item.before_outcome != item.outcome,
         before=BeforeOut(
             outcome=item.before_outcome,

@@ -290,7 +290,7 @@ def _stopped(run: BenchRun) -> BenchRun:
 
 def _until_it_ends(run: BenchRun) -> BenchRun:
     from postcall.judge.choose import judge_from_config
-    from postcall.testbench.runs import hold
+    from postcall.testbench.runs import hold, let_go
     from postcall.testbench.working import work
     from postcall.work.leases import LostLease
     from postcall.work.seen import seen_lately
@@ -316,8 +316,13 @@ def _until_it_ends(run: BenchRun) -> BenchRun:
                 time.sleep(LOOK_EVERY_S)
                 continue
             say_once("No worker is running: this command does the work itself.")
-            with suppress(LostLease):  # a worker has begun meanwhile, and goes on
+            try:
                 work(held, judge_from_config(), slice_s=PART_S)
+            except LostLease:
+                continue  # a worker has begun meanwhile, and goes on
+            except BaseException:
+                let_go(held)
+                raise
 
 
 def _ended_early(run: BenchRun) -> str:

@@ -20,7 +20,7 @@ LANE: Final = "bench_runs"
 # Of one workspace, queued or running at once: more would only wait.
 MOST_AT_ONCE: Final = 5
 # How long whoever holds a run without a worker's heartbeat has for a part of it.
-HELD_S: Final = 300.0
+HELD_S: Final = 120.0
 
 
 class NotPossible(Exception):
@@ -189,6 +189,11 @@ def hold(run: BenchRun) -> BenchRun | None:
         RETURNING {columns_of(BenchRun)}
         """  # noqa: S608  # our own names
     return next(iter(rows_of(BenchRun, sql, [HELD_S, run.pk])), None)
+
+
+def let_go(held: BenchRun) -> None:
+    """Gives back a run that is held, unless another has it by now: nobody waits for the end of its lease."""
+    BenchRun.objects.filter(pk=held.pk, generation=held.generation).update(lease_until=None)
 
 
 def remove(run: BenchRun) -> None:
