@@ -186,7 +186,8 @@ def test_it_makes_no_case_of_an_unclear_verdict_alone(api: Api, judged: Followed
 
 def test_it_keeps_cases_and_says_what_the_judge_makes_of_them(api: Api, action_id: str, done: Followed) -> None:
     cases = f"/actions/{action_id}/cases"
-    pasted = {"transcript": [{"role": "customer", "text": "Book me in."}], "expected": "not_met", "note": "A test"}
+    said = [{"role": "customer", "text": "Book me in."}, {"role": "agent", "text": "You are booked."}]
+    pasted = {"transcript": said, "expected": "not_met", "note": "A test"}
     assert api.post(cases, pasted).status == 201
     assert api.post(cases, {"call_id": done.call, "expected": "not_met"}).status == 201
     again = api.post(cases, {"call_id": done.call, "expected": "met"})

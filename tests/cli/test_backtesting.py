@@ -14,6 +14,7 @@ from followups.clinic import Clinic
 from llm_stand_in import ModelServer
 
 from postcall.judge import choose
+from postcall.judge.llm import LLMJudge
 from postcall.messages.models import Message
 from postcall.testbench.cases import note
 from postcall.testbench.models import BenchRun
@@ -42,6 +43,9 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
         monkeypatch.setenv("OPENAI_API_KEY", "of-the-tests")
         choose._asking.cache_clear()
         yield server
+        judge = choose.judge_from_config()
+        assert isinstance(judge, LLMJudge)
+        judge.close()
         choose._asking.cache_clear()
 
 
