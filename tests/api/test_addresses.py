@@ -168,6 +168,7 @@ ASKING = {
     "cli/calls",  # the web process, for `postcall sample`
     "database/sockets",  # the embedded database's own
     "judge/llm",  # the model that the environment names
+    "judge/vendors",  # and how it is made
     "messages/twilio_client",  # TWILIO_API_URL
     "outbound/addresses",  # what somebody entered: looked up and checked (tests/outbound)
     "outbound/posting",  # and asked there, nowhere else

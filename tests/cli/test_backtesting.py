@@ -107,6 +107,15 @@ def test_it_asks_before_a_judge_is_paid(on_database: Run, clinic: Clinic, model:
     assert "turn 3: “Thursday at two it is.”" in ended.out
 
 
+@pytest.fixture
+def _ctrl_c() -> Iterator[None]:
+    """Who runs several tests at a time has their processes ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c")
 def test_it_stops_cleanly_and_says_how_to_go_on(on_database: Run, clinic: Clinic, model: ModelServer) -> None:
     clinic.attach("You are booked.", BOOKED)
     clinic.receive()

@@ -147,8 +147,9 @@ def test_it_shows_a_model_no_variable_but_what_tools_answered(
         model.script = [obeyed(row, 2)]
         model.requests.clear()
         heard(clinic, judge, row)
+        asked = len(model.prompts)
         heard(clinic, judge, row, external_id=f"{row.id}-without", variables={})
-        with_it, without = model.prompts[0], model.prompts[-1]
+        with_it, without = model.prompts[0], model.prompts[asked]
         assert with_it.split("The call began")[0] == without.split("The call began")[0]
         assert with_it[with_it.index("<call>") :] == without[without.index("<call>") :]
         ((values),) = row.variables.values()

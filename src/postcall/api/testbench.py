@@ -242,7 +242,7 @@ def create_case(request: ApiRequest, action_id: UUID, content: NewCase) -> HttpR
     the status 200."""
     action = _action(request, action_id)
     call = _named_call(request, content.call_id)
-    before = ActionCase.objects.filter(action=action, call=call).first() if call else None
+    before = within(request.auth.workspace, ActionCase).filter(action=action, call=call).first() if call else None
     turns = [Turn(turn.role, turn.text) for turn in content.transcript or []]
     by = Actor.of_key(request.auth)
     case = cases.note(action, by, content.expected, call=call, turns=turns, about=content.note)

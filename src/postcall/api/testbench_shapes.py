@@ -45,7 +45,7 @@ def _said(text: str) -> str:
 
 
 Condition = Annotated[Text, Field(min_length=1, max_length=2_000), AfterValidator(_said)]
-Message = Annotated[Text, Field(min_length=1, max_length=6_000), AfterValidator(sendable)]
+Wording = Annotated[Text, Field(min_length=1, max_length=6_000), AfterValidator(sendable)]
 Remark = Annotated[Text, Field(max_length=300)]
 
 
@@ -55,7 +55,7 @@ class BacktestContent(Strict):
     action_id: UUID
     condition: Condition | None = Field(default=None, examples=["After scheduling an appointment"])
     always: StrictBool | None = Field(default=None, description="True: after every connected call.")
-    message: Message | None = Field(default=None, examples=["Hi <customer_name>, see you then."])
+    message: Wording | None = Field(default=None, examples=["Hi <customer_name>, see you then."])
     agent_id: UUID | None = Field(
         default=None, description="Calls of this agent alone. By default of the agents that use the action."
     )

@@ -20,7 +20,7 @@ from postcall.workspaces.audit import Actor, Thing
 @transaction.atomic
 def begin(visit: Visit, action: Action, words: Words, selection: Selection) -> tuple[BenchRun, bool]:
     """The run, and whether it is a new one: who presses the button twice does not pay twice."""
-    Action.objects.select_for_update(of=("self",)).get(pk=action.pk)
+    visit.rows(Action).select_for_update(of=("self",)).get(pk=action.pk)
     if (same := runs.under_way(action, words, selection)) is not None:
         return same, False
     run = runs.begin_backtest(action, words, selection, Actor.of_person(visit.person))

@@ -24,7 +24,7 @@ def give_feedback(
 ) -> ActionCase | None:
     """Whether a verdict was right, or what was so. Raises review.NotPossible, runs.NotPossible."""
     case = cases.give_feedback(follow_up, Actor.of_person(visit.person), right=right, expected=expected)
-    after = FollowUp.objects.values_list("feedback_right", flat=True).get(pk=follow_up.pk)
+    after = visit.rows(FollowUp).values_list("feedback_right", flat=True).get(pk=follow_up.pk)
     visit.record(
         "feedback", Thing("follow_up", follow_up.pk), {"feedback_right": [follow_up.feedback_right, after]}
     )
