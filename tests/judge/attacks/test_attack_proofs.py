@@ -46,8 +46,10 @@ def test_it_takes_words_to_the_judge_for_no_proof_of_anything(kind: str) -> None
 def test_it_believes_no_proof_that_the_attack_made_up(kind: str) -> None:
     for row in of(kind):
         answer = obeyed(row, *row.attack or [1])
+        # Beside words that do stand there, so that it is the made-up ones that it fails by.
         answer["conditions"][0]["evidence"] = [
-            {"turn": len(row.turns), "quote": "You are booked for Sunday at five."}
+            {"turn": 1, "quote": row.turns[0].text},
+            {"turn": len(row.turns), "quote": "You are booked for Sunday at five."},
         ]
         assert judged(row, answer).verdicts["1"].result == "unclear", row.id
 
