@@ -67,6 +67,27 @@ def test_it_asks_for_both_wordings_in_one_request_and_tells_the_difference(clini
     assert (found.would_not, found.changed, found.newly, found.no_longer, found.requests) == (3, 3, 0, 3, 3)
 
 
+def test_it_asks_once_about_a_condition_that_both_wordings_have(clinic: Clinic) -> None:
+    attachment = clinic.attach("You are booked.", OLD)
+    clinic.receive()
+    judge = KnowingJudge(results={OLD: "not_met"})
+    (item,) = items(worked(begun(attachment, Words(OLD, "See you.")), judge))
+    assert [len(case.conditions) for case in judge.cases] == [1]
+    assert (item.result, item.before_result, item.before_outcome) == ("not_met", "not_met", "would_not")
+
+
+def test_it_reads_a_value_that_both_wordings_need_whichever_is_met(clinic: Clinic) -> None:
+    day = {"day": {"from": "ask", "description": "the day agreed"}}
+    attachment = clinic.attach("See you <day>.", OLD, inputs=day)
+    clinic.receive()
+    worked(
+        begun(attachment, Words(NEW, "Until <day>.")), both := KnowingJudge(answers={"the day agreed": "Friday"})
+    )
+    worked(begun(attachment, Words(NEW, "Until then.")), one := KnowingJudge())
+    assert [ask.condition_id for case in both.cases for ask in case.asks] == [""]
+    assert [ask.condition_id for case in one.cases for ask in case.asks] == [OLD]
+
+
 def test_it_calls_what_the_judge_left_open_unclear(clinic: Clinic) -> None:
     attachment = clinic.attach("You are booked.", OLD, on_unclear="skip")
     clinic.receive()

@@ -13,10 +13,10 @@ from followups.clinic import Clinic, KnowingJudge
 from postcall.judge.verdicts import Case, Judgement
 from postcall.testbench import working
 from postcall.testbench.models import BenchItem, BenchRun
-from postcall.testbench.runs import Words, begin_backtest, cancel, hold, let_go, remove, resume
+from postcall.testbench.runs import Words, begin_backtest, cancel, remove, resume
 from postcall.testbench.selecting import Selection
 from postcall.testbench.summary import summary
-from postcall.work.leases import LostLease, take
+from postcall.work.leases import LostLease, let_go, take, take_one
 from postcall.workspaces.audit import SYSTEM
 
 LEASE = timedelta(seconds=60)
@@ -130,15 +130,15 @@ def test_it_gives_other_runs_their_turn(clinic: Clinic) -> None:
 
 def test_it_is_held_by_one_at_a_time(clinic: Clinic) -> None:
     run = begun(clinic, 1)
-    held = hold(run)
+    held = take_one(run, LEASE)
     assert held is not None
-    assert hold(run) is None
+    assert take_one(run, LEASE) is None
     assert take(BenchRun, 1, LEASE) == []
     let_go(held)
-    again = hold(run)
+    again = take_one(run, LEASE)
     assert again is not None
     let_go(held)  # no longer its own
-    assert hold(run) is None
+    assert take_one(run, LEASE) is None
 
 
 def test_it_asks_the_database_as_often_for_each_call(clinic: Clinic) -> None:

@@ -17,9 +17,8 @@ from postcall.actions.models import Action, Attachment
 from postcall.agents.models import Agent
 from postcall.api.answers import Out, Page, Paging, answer, check_version, nothing, once, page_of, versioned
 from postcall.api.audit import record
-from postcall.api.finding import one
+from postcall.api.finding import named, one
 from postcall.api.keys import ADMIN, ApiRequest
-from postcall.api.problems import wrong_fields
 from postcall.api.routes import Routes
 from postcall.followups.offered_rules import offered_rules
 from postcall.shapes import Strict
@@ -94,9 +93,7 @@ def list_offered_rules(request: ApiRequest, agent_id: UUID, filters: Query[Offer
     offered."""
     agent = _agent(request, agent_id)
     actions = within(request.auth.workspace, Action).filter(deleted_at=None).select_related("revision")
-    action = actions.filter(pk=filters.action_id).first() if filters.action_id else None
-    if filters.action_id and action is None:
-        raise wrong_fields([("action_id", "there is no such action in this workspace")])
+    action = named(actions, filters.action_id, "action_id", "action") if filters.action_id else None
     offers = [
         OfferedRuleOut(
             rule=each.as_json, calls=each.calls, held=each.held, compared=each.compared, agrees=each.agrees
@@ -119,9 +116,7 @@ def create(request: ApiRequest, agent_id: UUID, content: AttachmentContent) -> H
     otherwise; with inputs unbound it may be saved, as `off`."""
     agent = _agent(request, agent_id)
     actions = within(request.auth.workspace, Action).filter(deleted_at=None)
-    action = actions.filter(pk=content.action_id).first()
-    if action is None:
-        raise wrong_fields([("action_id", "there is no such action in this workspace")])
+    action = named(actions, content.action_id, "action_id", "action")
     attachment = attach(agent, action, content)
     made = attachment_out(_attachment(agent, attachment.pk))
     record(request, "create", _thing(agent, made), after=made)

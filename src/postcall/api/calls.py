@@ -13,9 +13,9 @@ from postcall.api.agents import agents_of
 from postcall.api.answers import Moment, Out, Page, Paging, answer, between, once, page_of, versioned
 from postcall.api.audit import record
 from postcall.api.filters import Digits, Words, called_by, followed_up, of_agent, of_source, saying
-from postcall.api.finding import one
+from postcall.api.finding import named, one
 from postcall.api.keys import ADMIN, INGEST, ApiRequest
-from postcall.api.problems import Problem, wrong_fields
+from postcall.api.problems import Problem
 from postcall.api.routes import Routes
 from postcall.api.shapes import CallItem, CallOut, MessageStatus, call_item, call_out, listed_calls, whole_calls
 from postcall.calls.models import Call
@@ -118,9 +118,7 @@ def read(request: ApiRequest, call_id: UUID) -> HttpResponse:
 def assign_call(request: ApiRequest, call_id: UUID, assignment: Assignment) -> HttpResponse:
     """For an `unassigned` call, whose agent Postcall did not know."""
     call = one(within(request.auth.workspace, Call), call_id, "call")
-    agent = agents_of(request).filter(pk=assignment.agent_id).first()
-    if agent is None:
-        raise wrong_fields([("agent_id", "there is no such agent in this workspace")])
+    agent = named(agents_of(request), assignment.agent_id, "agent_id", "agent")
     try:
         assign(call, agent, follow_up=assignment.follow_up)
     except AlreadyAssigned as error:

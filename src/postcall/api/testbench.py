@@ -15,7 +15,7 @@ from postcall.actions.models import Action
 from postcall.agents.models import Agent
 from postcall.api.answers import Page, Paging, answer, check_version, nothing, once, page_of, versioned
 from postcall.api.audit import record
-from postcall.api.finding import one
+from postcall.api.finding import named, one
 from postcall.api.keys import ADMIN, ApiRequest
 from postcall.api.problems import wrong_fields
 from postcall.api.routes import Routes
@@ -330,9 +330,7 @@ def _words(action: Action, content: BacktestContent) -> Words:
 def _selection(request: ApiRequest, content: BacktestContent) -> Selection:
     agent = None
     if content.agent_id is not None:
-        agent = within(request.auth.workspace, Agent).filter(pk=content.agent_id).first()
-        if agent is None:
-            raise wrong_fields([("agent_id", "there is no such agent in this workspace")])
+        agent = named(within(request.auth.workspace, Agent), content.agent_id, "agent_id", "agent")
     since, until = _moment(content.since), _moment(content.until)
     if since is not None and until is not None and since >= until:
         raise wrong_fields([("since", "it has to be before `until`")])
@@ -364,19 +362,13 @@ def _action(request: ApiRequest, pk: UUID) -> Action:
 
 
 def _named_action(request: ApiRequest, pk: UUID) -> Action:
-    action = _actions(request).filter(pk=pk).first()
-    if action is None:
-        raise wrong_fields([("action_id", "there is no such action in this workspace")])
-    return action
+    return named(_actions(request), pk, "action_id", "action")
 
 
 def _named_call(request: ApiRequest, pk: UUID | None) -> Call | None:
     if pk is None:
         return None
-    call = within(request.auth.workspace, Call).select_related("agent").filter(pk=pk).first()
-    if call is None:
-        raise wrong_fields([("call_id", "there is no such call in this workspace")])
-    return call
+    return named(within(request.auth.workspace, Call).select_related("agent"), pk, "call_id", "call")
 
 
 def _case(request: ApiRequest, action_id: UUID, pk: UUID) -> ActionCase:

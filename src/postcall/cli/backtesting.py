@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 # A part of the work between two looks, where this command does it.
 PART_S = 0.5
+# Whoever works a run without a heartbeat has it for so long.
+HELD = timedelta(minutes=2)
 LOOK_EVERY_S = 0.2
 MOST_SHOWN = 20
 _DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
@@ -290,9 +292,8 @@ def _stopped(run: BenchRun) -> BenchRun:
 
 def _until_it_ends(run: BenchRun) -> BenchRun:
     from postcall.judge.choose import judge_from_config
-    from postcall.testbench.runs import hold, let_go
     from postcall.testbench.working import work
-    from postcall.work.leases import LostLease
+    from postcall.work.leases import LostLease, let_go, take_one
     from postcall.work.seen import seen_lately
 
     said: set[str] = set()
@@ -311,7 +312,7 @@ def _until_it_ends(run: BenchRun) -> BenchRun:
                 return run
             if run.problem:
                 say_once(f"The judge is asked again: {run.problem}")
-            held = None if seen_lately() else hold(run)
+            held = None if seen_lately() else take_one(run, HELD)
             if held is None:
                 time.sleep(LOOK_EVERY_S)
                 continue

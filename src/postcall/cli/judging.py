@@ -202,7 +202,7 @@ def _told(verdict: Verdict) -> dict[str, Any]:
         "confidence": round(verdict.confidence, 4),
         "probability": None if verdict.probability is None else round(verdict.probability, 4),
         "reason": verdict.reason,
-        "evidence": [{"turn": evidence.turn, "quote": evidence.quote} for evidence in verdict.evidence],
+        "evidence": verdict.evidence_json(),
     }
 
 

@@ -117,7 +117,7 @@ class Tried:
     @property
     def evidence(self) -> list[dict[str, Any]]:
         verdict = self.rehearsal.verdict
-        return [{"turn": each.turn, "quote": each.quote} for each in (verdict.evidence if verdict else ())]
+        return verdict.evidence_json() if verdict else []
 
 
 @dataclass(frozen=True)

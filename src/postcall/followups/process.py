@@ -533,7 +533,7 @@ def _note_verdict(row: FollowUp, verdict: Verdict | None, judge: str) -> None:
         return
     row.verdict = {
         "reason": verdict.reason,
-        "evidence": [{"turn": quoted.turn, "quote": quoted.quote} for quoted in verdict.evidence],
+        "evidence": verdict.evidence_json(),
         "probability": verdict.probability,
         "likelier": verdict.likelier,
     }

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 from postcall.actions.bindings import Ask, Binding
 from postcall.actions.message import inputs_of
@@ -21,8 +20,6 @@ from postcall.followups.snapshot import AgentAsItWas, Snapshot
 from postcall.judge import guards, quotes, verdicts
 from postcall.judge.verdicts import Answer, Case, Condition, Evidence, Judge, JudgeFailed, Usage, Verdict
 from postcall.workspaces.models import Workspace
-
-_CONDITION: Final = "condition"
 
 Rules = Callable[[str], "Go | Wait | Refused"]
 
@@ -54,12 +51,12 @@ def try_out(
     Raises JudgeFailed.
     """
     wording = Revision(message=message, condition=condition, always=not condition)
-    read = asked(judge, call, question(call, agent, {_CONDITION: wording}, inputs or {}))
+    read = asked(judge, call, question(call, agent, [wording], inputs or {}))
     contact = contact_of(call)
     stopped = contact.stopped or (contact.recipient if isinstance(contact.recipient, Stopped) else None)
     objection = read.objection.evidence if read.objection else None
     composed = compose(message, inputs or {}, call, agent, read.answers)
-    return Trial(stopped, read.verdicts.get(_CONDITION), objection, composed, read.usage)
+    return Trial(stopped, read.verdicts.get(condition), objection, composed, read.usage)
 
 
 @dataclass(frozen=True)
@@ -95,17 +92,14 @@ def rehearse(call: CallFacts, snapshot: Snapshot, revision: Revision, judge: Jud
     Raises JudgeFailed.
     """
     listen = _recipient(call, snapshot, revision, stage) == contact_of(call).customer
-    wordings = {_CONDITION: revision}
-    read = asked(judge, call, question(call, snapshot.agent, wordings, snapshot.inputs), listen=listen)
-    return rehearsed(call, snapshot, revision, read, stage, _CONDITION)
+    read = asked(judge, call, question(call, snapshot.agent, [revision], snapshot.inputs), listen=listen)
+    return rehearsed(call, snapshot, revision, read, stage)
 
 
-def rehearsed(
-    call: CallFacts, snapshot: Snapshot, revision: Revision, read: Read, stage: Stage, key: str
-) -> Rehearsal:
-    """What comes of `revision`, which the judge was asked about under `key`, by what it answered."""
+def rehearsed(call: CallFacts, snapshot: Snapshot, revision: Revision, read: Read, stage: Stage) -> Rehearsal:
+    """What comes of `revision`, which the judge was asked about, by what it answered."""
     live = snapshot.model_copy(update={"mode": "live"})
-    verdict = read.verdicts.get(key)
+    verdict = read.verdicts.get(revision.condition)
     to = _recipient(call, live, revision, stage)
     composed = compose(revision.message, live.inputs, call, live.agent, read.answers)
     told = read.objection.evidence if read.objection else None
@@ -127,7 +121,7 @@ def _recipient(call: CallFacts, snapshot: Snapshot, revision: Revision, stage: S
 
 @dataclass(frozen=True)
 class Read:
-    """What judge and guard say of a call: verdicts by the keys they were asked for under, answers by input."""
+    """What judge and guard say of a call: verdicts by the words of the condition, answers by input."""
 
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     answers: Mapping[str, Answer] = field(default_factory=dict)
@@ -136,19 +130,27 @@ class Read:
 
 
 def question(
-    call: CallFacts, agent: AgentAsItWas, wordings: Mapping[str, Revision], bindings: Mapping[str, Binding]
+    call: CallFacts, agent: AgentAsItWas, wordings: Sequence[Revision], bindings: Mapping[str, Binding]
 ) -> Case:
-    """One request for several wordings of an action, by key; `always` has no condition, and asks for its values
-    alone."""
-    asks: dict[str, verdicts.Ask] = {}
-    for key, revision in wordings.items():
+    """One request for several wordings of an action. Conditions are named by their own words, so that what two have
+    in common is asked once; `always` has none, and asks for its values alone."""
+    needed: dict[str, set[str]] = {}
+    for revision in wordings:
         for name in inputs_of(revision.message):
-            if isinstance(binding := bindings.get(name), Ask):
-                asks.setdefault(name, verdicts.Ask(name, key, binding.description, binding.example, binding.format))
+            needed.setdefault(name, set()).add(revision.condition)
     return Case(
         turns=call.turns,
-        conditions=[Condition(key, revision.condition) for key, revision in wordings.items() if revision.condition],
-        asks=list(asks.values()),
+        conditions=[
+            Condition(text, text) for text in dict.fromkeys(revision.condition for revision in wordings) if text
+        ],
+        asks=[
+            # What several conditions wait for is needed whichever is met.
+            verdicts.Ask(
+                name, conditions.pop() if len(conditions) == 1 else "", ask.description, ask.example, ask.format
+            )
+            for name, conditions in needed.items()
+            if isinstance(ask := bindings.get(name), Ask)
+        ],
         started_at=call.when.astimezone(agent.zone),
         variables={"action_results": call.variables.get("action_results", {})},
     )

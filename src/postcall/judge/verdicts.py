@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 Result = Literal["met", "not_met", "unclear"]
 Role = Literal["agent", "customer", "system", "tool"]
@@ -86,6 +86,10 @@ class Verdict:
     likelier: Literal["met", "not_met"] | None = None
     judge: str = ""
     prompt: str = ""
+
+    def evidence_json(self) -> list[dict[str, Any]]:
+        """The quotes as they are stored and told."""
+        return [{"turn": quoted.turn, "quote": quoted.quote} for quoted in self.evidence]
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,12 @@ from postcall.actions.models import Action, Revision
 from postcall.testbench.models import ActionCase, BenchItem, BenchRun
 from postcall.testbench.selecting import Selection, selected
 from postcall.work import clock
-from postcall.work.rows import columns_of, rows_of
 from postcall.work.wake import wake
 from postcall.workspaces.audit import Actor
 
 LANE: Final = "bench_runs"
 # Of one workspace, queued or running at once: more would only wait.
 MOST_AT_ONCE: Final = 5
-# How long whoever holds a run without a worker's heartbeat has for a part of it.
-HELD_S: Final = 120.0
 
 
 class NotPossible(Exception):
@@ -176,24 +173,6 @@ def resume(run: BenchRun) -> BenchRun:
     row.save(update_fields=["state", "ended_at", "problem", "failures", "due_at"])
     wake(LANE)
     return row
-
-
-def hold(run: BenchRun) -> BenchRun | None:
-    """Takes a run that is due for whoever asks, as a worker would; None: another has it, or it is not due."""
-    table = BenchRun._meta.db_table
-    sql = f"""
-        UPDATE "{table}" SET lease_until = clock_timestamp() + make_interval(secs => %s),
-               generation = generation + 1, starts = starts + 1
-        WHERE id = %s AND due_at <= clock_timestamp()
-          AND (lease_until IS NULL OR lease_until < clock_timestamp())
-        RETURNING {columns_of(BenchRun)}
-        """  # noqa: S608  # our own names
-    return next(iter(rows_of(BenchRun, sql, [HELD_S, run.pk])), None)
-
-
-def let_go(held: BenchRun) -> None:
-    """Gives back a run that is held, unless another has it by now: nobody waits for the end of its lease."""
-    BenchRun.objects.filter(pk=held.pk, generation=held.generation).update(lease_until=None)
 
 
 def remove(run: BenchRun) -> None:

@@ -86,4 +86,4 @@ def expected(calls: Sequence[UUID]) -> Expected:
         characters = int(cursor.fetchone()[0])
     read = characters // _PER_TOKEN + _INSTRUCTIONS * len(calls)
     answered = _ANSWER * len(calls)
-    return Expected(len(calls), read + answered, cost(model.removeprefix("cascade:"), read, answered))
+    return Expected(len(calls), read + answered, cost(model, read, answered))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,21 +39,20 @@ SLICE_S: Final = 60.0
 # After which waits a judge that failed is asked again; when they are used up, the run has failed.
 RETRY_AFTER: Final = tuple(paced_delta(seconds=seconds) for seconds in (10, 30, 90, 300))
 
-TRIED: Final = "tried"
-BEFORE: Final = "before"
-
 # Whoever tries words on calls of the past does not ask who would send them today.
 _NOBODY: Final = Sender()
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One item ready for the judge. `case` None: there is nothing to ask."""
+    """One item ready for the judge: the words that are tried and, where those are others, the ones before. `case`
+    None: there is nothing to ask."""
 
     item: BenchItem
     facts: CallFacts
     snapshot: Snapshot
-    wordings: Mapping[str, Revision]
+    tried: Revision
+    before: Revision | None
     case: Case | None
 
 
@@ -129,32 +128,31 @@ class _Desk:
             for attachment in Attachment.objects.filter(action_id=run.action_id, deleted_at=None).order_by("-pk")
         }
 
-    @property
-    def _wordings(self) -> dict[str, Revision]:
+    def _tried(self) -> Revision:
+        """The words of a run of cases are its condition alone."""
         run = self.run
-        tried = Revision(
+        message = run.message if run.kind == BenchRun.Kind.BACKTEST else ""
+        return Revision(
             action_id=run.action_id,
             number=0,
             condition=run.condition,
             always=run.always,
-            message=run.message,
-            inputs=inputs_of(run.message),
+            message=message,
+            inputs=inputs_of(message),
             send_within_s=run.revision.send_within_s,
         )
-        if run.kind == BenchRun.Kind.CASES:
-            tried.message, tried.inputs = "", []
-            return {TRIED: tried}
-        return {TRIED: tried, BEFORE: run.revision} if run.compares else {TRIED: tried}
 
     def job(self, item: BenchItem) -> _Job:
         facts = _facts(item)
         snapshot = self._snapshot(item.call)
-        wordings = self._wordings
-        open_ones = wordings
+        tried, before = self._tried(), None
+        open_ones = [tried]
         if self.run.kind == BenchRun.Kind.BACKTEST:
-            open_ones = {key: one for key, one in wordings.items() if not _is_stopped(snapshot, one, facts)}
+            before = self.run.revision if self.run.compares else None
+            wordings = [tried, before] if before else [tried]
+            open_ones = [one for one in wordings if not _is_stopped(snapshot, one, facts)]
         case = trial.question(facts, snapshot.agent, open_ones, snapshot.inputs) if open_ones else None
-        return _Job(item, facts, snapshot, wordings, case)
+        return _Job(item, facts, snapshot, tried, before, case)
 
     def _snapshot(self, call: Call | None) -> Snapshot:
         """With the bindings and rules of the call's agent; of another agent's, where that one does not use it."""
@@ -194,20 +192,20 @@ class _Desk:
             read.usage.input_tokens,
             read.usage.output_tokens,
         )
-        item.cost = cost(judge.name.removeprefix("cascade:"), item.input_tokens, item.output_tokens)
-        tried = read.verdicts.get(TRIED)
+        item.cost = cost(judge.name, item.input_tokens, item.output_tokens)
+        tried = read.verdicts.get(job.tried.condition)
         item.result, item.verdict = (tried.result, _verdict_json(tried, judge)) if tried else ("", None)
         if self.run.kind == BenchRun.Kind.CASES:
             return
-        came = self._rehearsed(job, read, TRIED)
+        came = self._rehearsed(job, read, job.tried)
         item.outcome, item.reason, item.detail = _outcome(came), _reason(came.decision), came.decision.detail
         item.body = came.composed.body
         if item.body:
             item.segments = count(item.body).count
             price = self._prices.to(job.facts.customer_number, item.segments)
             item.price, item.currency = (price.amount, price.currency) if price else (None, "")
-        if BEFORE in job.wordings:
-            self._note_before(item, self._rehearsed(job, read, BEFORE), judge)
+        if job.before is not None:
+            self._note_before(item, self._rehearsed(job, read, job.before), judge)
 
     def _note_before(self, item: BenchItem, came: Rehearsal, judge: Judge) -> None:
         item.before_outcome, item.before_reason = _outcome(came), _reason(came.decision)
@@ -215,9 +213,9 @@ class _Desk:
         if came.verdict is not None:
             item.before_result, item.before_verdict = came.verdict.result, _verdict_json(came.verdict, judge)
 
-    def _rehearsed(self, job: _Job, read: Read, key: str) -> Rehearsal:
+    def _rehearsed(self, job: _Job, read: Read, wording: Revision) -> Rehearsal:
         stage = Stage(self.run.workspace, lambda _: Go(), _NOBODY, clock.now())
-        return trial.rehearsed(job.facts, job.snapshot, job.wordings[key], read, stage, key)
+        return trial.rehearsed(job.facts, job.snapshot, wording, read, stage)
 
 
 _WRITTEN: Final = (
@@ -284,7 +282,7 @@ def _reason(decision: Decision) -> str:
 def _verdict_json(verdict: Verdict, judge: Judge) -> dict[str, Any]:
     return {
         "reason": verdict.reason,
-        "evidence": [{"turn": quoted.turn, "quote": quoted.quote} for quoted in verdict.evidence],
+        "evidence": verdict.evidence_json(),
         "judge": verdict.judge or judge.name,
         "confidence": verdict.confidence,
         "probability": verdict.probability,

@@ -7,7 +7,7 @@ A worker that takes a row gets a lease and a new generation. Everything that it 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.db import connection
 
@@ -20,6 +20,8 @@ MAX_STARTS = 5
 TRUSTED_STARTS = 2
 
 Row = TypeVar("Row", bound=Due)
+
+_DUE: Final = "due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())"
 
 
 class LostLease(Exception):
@@ -34,10 +36,7 @@ def take(model: type[Row], limit: int, lease: timedelta, *, suspects: int | None
     Rows that another worker is taking this instant are passed over (SKIP LOCKED), never waited for.
     """
     table = model._meta.db_table
-    due = f"""
-        SELECT id FROM "{table}"
-        WHERE due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())
-        """  # noqa: S608  # our own names
+    due = f'SELECT id FROM "{table}" WHERE {_DUE}'  # noqa: S608  # our own names
     some = "ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED"
     if suspects is None:
         chosen, limits = f"ARRAY({due} {some})", [limit]
@@ -45,13 +44,27 @@ def take(model: type[Row], limit: int, lease: timedelta, *, suspects: int | None
         trusted, suspected = f"AND starts < {TRUSTED_STARTS} {some}", f"AND starts >= {TRUSTED_STARTS} {some}"
         # The suspected first: others that keep coming must not keep them waiting.
         chosen, limits = f"(ARRAY({due} {suspected}) || ARRAY({due} {trusted}))[:%s]", [suspects, limit, limit]
+    return _taken(model, f"id = ANY({chosen})", limits, lease)
+
+
+def take_one(row: Row, lease: timedelta) -> Row | None:
+    """Takes this row for whoever asks, as a worker would; None: another has it, or it is not due."""
+    return next(iter(_taken(type(row), f"id = %s AND {_DUE}", [row.pk], lease)), None)
+
+
+def let_go(row: Due) -> None:
+    """Gives back a row that was taken, unless another has it by now: nobody waits for the end of its lease."""
+    type(row)._default_manager.filter(pk=row.pk, generation=row.generation).update(lease_until=None)
+
+
+def _taken(model: type[Row], condition: str, params: list[Any], lease: timedelta) -> list[Row]:
     sql = f"""
-        UPDATE "{table}" SET lease_until = clock_timestamp() + make_interval(secs => %s),
+        UPDATE "{model._meta.db_table}" SET lease_until = clock_timestamp() + make_interval(secs => %s),
                generation = generation + 1, starts = starts + 1
-        WHERE id = ANY({chosen})
+        WHERE {condition}
         RETURNING {columns_of(model)}
         """  # noqa: S608  # our own names
-    return rows_of(model, sql, [lease.total_seconds(), *limits])
+    return rows_of(model, sql, [lease.total_seconds(), *params])
 
 
 def is_suspect(row: Due) -> bool:
@@ -105,6 +118,6 @@ def seconds_overdue(model: type[Row]) -> float:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT EXTRACT(EPOCH FROM clock_timestamp() - min(due_at)) FROM "{table}"
-                WHERE due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())"""  # noqa: S608
+                WHERE {_DUE}"""  # noqa: S608
         )
         return float(cursor.fetchone()[0] or 0)
