@@ -16,21 +16,15 @@ HELD_OUT = ("Homes_", "Banks_", "RentalCars_", "Services_3", "media")
 
 @dataclass(frozen=True)
 class Question:
-    """`named` are the turns that decided it as its sheet numbers them, `evidence` the same counted from 1."""
-
     condition: str
     met: bool
     kind: str
-    named: tuple[str, ...] = ()
-    evidence: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class LabelledCall:
     turns: tuple[Turn, ...]
     questions: tuple[Question, ...]
-    id: str = ""
-    trade: str = ""
 
 
 def read(path: Path) -> list[dict[str, object]]:

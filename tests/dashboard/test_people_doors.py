@@ -30,6 +30,11 @@ def mails(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mails]:
         monkeypatch.setenv("POSTCALL_MAIL_FROM", "postcall@northgate.example")
         config.cache_clear()
         yield mails
+        # Links are mailed by threads of their own: they end before the server, the rows and the connections do.
+        for thread in threading.enumerate():
+            if thread.name == "password mail":
+                thread.join(60)
+                assert not thread.is_alive()
     config.cache_clear()
 
 
